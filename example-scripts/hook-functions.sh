@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the hooks that source this use the variables
+# What the example hooks have in common. They source it, so keep it beside them.
+#
+# gwlbtun calls a hook as  HOOK CREATE|DESTROY gwi-X gwo-X ENI.  Whatever a hook changes goes through `step`, which first writes
+# the command that takes the change back into a journal of this endpoint. DESTROY runs the journal backwards. So does CREATE before
+# it begins (a tunnel that was rebuilt, a hook called twice), and a CREATE that fails half-way: exactly what was done is undone, and
+# nothing of anybody else's.
+#
+# Settings, from the environment (gwlbtun passes its own on):
+#   GWLBTUN_STATE_DIR    where the journals are kept                        (/run/gwlbtun)
+#   GWLBTUN_TABLE_BASE   routing tables are this plus the endpoint's number (10000)
+#   GWLBTUN_RULE_PREF    preference of the ip rules                         (10000)
+
+set -euo pipefail
+
+state_dir=${GWLBTUN_STATE_DIR:-/run/gwlbtun}
+table_base=${GWLBTUN_TABLE_BASE:-10000}
+rule_pref=${GWLBTUN_RULE_PREF:-10000}
+most_endpoints=4095
+
+say() { echo "${0##*/}: $*"; }
+fail() { say "$*" >&2; exit 1; }
+
+# Reads the hook's arguments into action, gwi, gwo and eni; does the whole of DESTROY, and leaves a clean slate to CREATE.
+begin_hook() {
+  [ $# -ge 4 ] || fail "called as '$0 $*', expected: CREATE|DESTROY gwi-X gwo-X ENI"
+  action=$1 gwi=$2 gwo=$3 eni=$4
+  # Network namespaces share /run, but neither rules nor routing tables.
+  state_dir+=/net-$(stat -Lc %i /proc/self/ns/net)
+  journal=$state_dir/$eni.undo
+  case $action in
+    CREATE)
+      (umask 077 && mkdir -p "$state_dir") || fail "cannot write to $state_dir: set GWLBTUN_STATE_DIR"
+      undo
+      trap 'code=$?; if [ $code != 0 ]; then say "$gwi: failed, undoing what was done" >&2; undo; fi; exit $code' EXIT
+      ;;
+    DESTROY) undo; say "$gwi: undone"; exit 0 ;;
+    *) fail "first argument is '$action', expected CREATE or DESTROY" ;;
+  esac
+}
+
+# Runs a command that adds something (add, -A, -I) after noting the command that deletes it.
+step() {
+  local word inverse=
+  for word in "$@"; do
+    case $word in add) word=del ;; -A | -I) word=-D ;; esac
+    inverse+=$(printf '%q ' "$word")
+  done
+  echo "$inverse" >>"$journal"
+  "$@"
+}
+
+# The same for each IP version that this host speaks: `each_ip ip rule ...`, `each_ip iptables ...`.
+each_ip() {
+  local command=$1
+  shift
+  case $command in
+    ip)
+      step ip -4 "$@"
+      if has_ipv6; then step ip -6 "$@"; fi
+      ;;
+    iptables)
+      step iptables -w "$@"
+      if has_ipv6; then step ip6tables -w "$@"; fi
+      ;;
+  esac
+}
+
+undo() {
+  [ -e "$journal" ] || return 0
+  local steps index
+  mapfile -t steps <"$journal"
+  for ((index = ${#steps[@]} - 1; index >= 0; index--)); do
+    # What a vanished device took along with it cannot be deleted again, and need not be.
+    eval "${steps[index]}" >/dev/null 2>&1 || true
+  done
+  rm -f "$journal"
+}
+
+# Takes a number that no other endpoint of this network namespace has, into `number`, and the routing table that goes with it, into `table`.
+claim_number() {
+  for ((number = 1; number <= most_endpoints; number++)); do
+    if (set -o noclobber && echo "$eni" >"$state_dir/number-$number") 2>/dev/null; then
+      printf 'rm -f %q\n' "$state_dir/number-$number" >>"$journal"
+      table=$((table_base + number))
+      return
+    fi
+  done
+  fail "$most_endpoints endpoints have a number already: is $state_dir full of stale ones?"
+}
+
+has_ipv6() { [ -e /proc/sys/net/ipv6/conf/all/forwarding ]; }
+
+# Sets a sysctl unless it is so already: in a container /proc/sys is often read-only, and rightly set by the host.
+set_sysctl() {
+  local file=/proc/sys/net/$1 value=$2
+  [ "$(cat "$file")" = "$value" ] && return
+  echo "$value" >"$file" || fail "cannot set $file to $value: set it on the host, or make /proc/sys writable here"
+}
+
+# Global switches stay as they are after DESTROY: other endpoints and other software count on them by then.
+enable_forwarding() {
+  set_sysctl ipv4/ip_forward 1
+  has_ipv6 || return 0
+  # A forwarding host ignores router advertisements, and loses its own IPv6 default route, unless accept_ra is 2.
+  local file
+  for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
+    if [ "$(cat "$file")" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
+  done
+  set_sysctl ipv6/conf/all/forwarding 1
+}
+
+# Lets packets in whose source has no route back through this device: the clients are behind the load balancer.
+# The kernel takes the stricter of `all` and the device, so a strict `all` is handed down to every other device first.
+disable_rp_filter() {
+  local device=$1 all file
+  all=$(cat /proc/sys/net/ipv4/conf/all/rp_filter)
+  if [ "$all" != 0 ]; then
+    for file in /proc/sys/net/ipv4/conf/*/rp_filter; do
+      if [ "$(cat "$file")" -lt "$all" ]; then echo "$all" >"$file" || true; fi
+    done
+    set_sysctl ipv4/conf/all/rp_filter 0
+  fi
+  set_sysctl "ipv4/conf/$device/rp_filter" 0
+}
