@@ -1,6 +1,4 @@
 using System.Collections;
-using System.ComponentModel;
-using System.Runtime.InteropServices;
 using static Gwlbtun.Native.Linux.PosixSpawn;
 
 namespace Gwlbtun.Native.Linux;
@@ -72,19 +70,18 @@ public sealed unsafe class ChildProcess
     /// <param name="arguments">What follows argv[0], which is <paramref name="file"/>.</param>
     /// <param name="extraEnvironment">Added to our environment, replacing variables of the same name.</param>
     /// <param name="onLine">Called for each line of output, on a thread of the child's; a longer line than <see cref="LineSplitter.MaximumLength"/> comes in pieces.</param>
-    /// <exception cref="Win32Exception">It could not be started: no such file, not executable, no memory.</exception>
+    /// <exception cref="LinuxException">It could not be started: no such file, not executable, no memory.</exception>
     public static ChildProcess Start(
         string file, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> extraEnvironment, Action<string> onLine)
     {
         var pipe = stackalloc int[2];
-        if (Pipe(pipe, OpenCloseOnExec) != 0)
-            throw Failure(file, Marshal.GetLastPInvokeError());
+        SysResult.From(Pipe(pipe, OpenCloseOnExec)).OrThrow($"start {file}");
         var error = PosixSpawn.Start(file, arguments, Environment(extraEnvironment), pipe[1], out var processId);
-        Close(pipe[1]);
+        FileDescriptor.Close(pipe[1]);
         if (error != 0)
         {
-            Close(pipe[0]);
-            throw Failure(file, error);
+            FileDescriptor.Close(pipe[0]);
+            throw new LinuxException($"start {file}", new LinuxError(error));
         }
 
         var child = new ChildProcess(processId, pipe[0], onLine);
@@ -119,9 +116,6 @@ public sealed unsafe class ChildProcess
             yield return $"{name}={value}";
     }
 
-    private static Win32Exception Failure(string file, int error) =>
-        new(error, $"Cannot start {file}: {Marshal.GetPInvokeErrorMessage(error)}");
-
     private void Watch()
     {
         const int end = 0, output = 1;
@@ -145,27 +139,27 @@ public sealed unsafe class ChildProcess
                 running = false;
                 descriptors[end].Fd = -1;
                 if (_pidFd >= 0)
-                    Close(_pidFd);
+                    FileDescriptor.Close(_pidFd);
                 _lines.Flush();
                 _exited.SetResult(status);
             }
         }
         _lines.Flush();
-        Close(_output);
+        FileDescriptor.Close(_output);
     }
 
     private ChildExit? TryReap()
     {
         lock (_signalling)
         {
-            var result = WaitProcess(Id, out var status, WaitNoHang);
-            if (result == 0 || (result < 0 && Marshal.GetLastPInvokeError() == Interrupted))
+            var result = SysResult.From(WaitProcess(Id, out var status, WaitNoHang));
+            if (result.Value == 0)
                 return null;
             _reaped = true;
             // The group's ID cannot pass to a stranger while a member lives, and Linux hands IDs out in turn: an empty group is not a stranger's yet.
             if (_signalled)
                 _ = PosixSpawn.Kill(-Id, Kill);
-            return result > 0 ? ChildExit.FromWaitStatus(status) : default(ChildExit);
+            return !result.IsError ? ChildExit.FromWaitStatus(status) : default(ChildExit);
         }
     }
 
@@ -178,10 +172,10 @@ public sealed unsafe class ChildProcess
         {
             for (; times > 0 && Poll(&descriptor, 1, 0) > 0; times--)
             {
-                var length = Read(_output, buffer, (nuint)_buffer.Length);
-                if (length <= 0)
-                    return length < 0 && Marshal.GetLastPInvokeError() == Interrupted;
-                _lines.Add(_buffer.AsSpan(0, (int)length));
+                var length = FileDescriptor.Read(_output, buffer, _buffer.Length);
+                if (length.Value <= 0)
+                    return false;
+                _lines.Add(_buffer.AsSpan(0, length.Value));
             }
         }
         return true;

@@ -9,14 +9,13 @@ namespace Gwlbtun.Native.Linux;
 /// </summary>
 internal static unsafe partial class PosixSpawn
 {
-    // <spawn.h>, <poll.h>, <sys/wait.h>, <fcntl.h>, <errno.h>, <sys/syscall.h>: the same on x86-64 and arm64, checked against the headers by a test.
+    // <spawn.h>, <poll.h>, <sys/wait.h>, <fcntl.h>, <sys/syscall.h>: the same on x86-64 and arm64, checked against the headers by a test.
     internal const short SetProcessGroup = 0x02;
     internal const short SetSignalDefault = 0x04;
     internal const short SetSignalMask = 0x08;
     internal const short PollIn = 0x01;
     internal const int WaitNoHang = 1;
     internal const int OpenCloseOnExec = 0x80000;
-    internal const int Interrupted = 4;
     internal const int PidFdOpen = 434;
 
     /// <summary>Room for the C library's opaque posix_spawnattr_t (336 bytes in glibc and musl) and posix_spawn_file_actions_t (80).</summary>
@@ -140,12 +139,6 @@ internal static unsafe partial class PosixSpawn
 
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     internal static partial int Pipe(int* descriptors, int flags);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    internal static partial nint Read(int fd, byte* buffer, nuint length);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    internal static partial void Close(int fd);
 
     /// <summary>A null-terminated array of C strings, as exec takes them.</summary>
     private sealed class StringVector : IDisposable

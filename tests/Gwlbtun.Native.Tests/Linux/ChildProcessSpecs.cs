@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.ComponentModel;
 using Gwlbtun.Native.Linux;
 using Xunit;
 
@@ -7,15 +6,15 @@ namespace Gwlbtun.Native.Tests.Linux;
 
 public sealed class ChildProcessSpecs
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-    private static readonly Dictionary<string, string> NoExtras = [];
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly Dictionary<string, string> _noExtras = [];
 
     private readonly ConcurrentQueue<string> _lines = new();
 
     [Fact]
     public async Task Should_hand_over_every_line_before_the_end_when_it_writes_to_output_and_error()
     {
-        var exit = await Shell("echo one; echo two >&2; printf three").Exited.WaitAsync(Patience);
+        var exit = await Shell("echo one; echo two >&2; printf three").Exited.WaitAsync(_patience);
 
         Assert.Equal(new ChildExit(0, null), exit);
         Assert.Equal(["one", "two", "three"], _lines);
@@ -25,7 +24,7 @@ public sealed class ChildProcessSpecs
     [InlineData("exit 3", 3, null)]
     [InlineData("kill -KILL $$", null, 9)]
     public async Task Should_say_how_it_ended(string script, int? code, int? signal) =>
-        Assert.Equal(new ChildExit(code, signal), await Shell(script).Exited.WaitAsync(Patience));
+        Assert.Equal(new ChildExit(code, signal), await Shell(script).Exited.WaitAsync(_patience));
 
     [Fact]
     public async Task Should_pass_arguments_and_environment_unchanged()
@@ -33,7 +32,7 @@ public sealed class ChildProcessSpecs
         var extras = new Dictionary<string, string> { ["GWLBTUN_TEST"] = "a b=c", ["HOME"] = "/replaced" };
 
         var child = ChildProcess.Start("/bin/sh", ["-c", "echo \"$1|$2|$GWLBTUN_TEST|$HOME|$PATH\"", "name", "x y", "é*"], extras, _lines.Enqueue);
-        await child.Exited.WaitAsync(Patience);
+        await child.Exited.WaitAsync(_patience);
 
         Assert.Equal($"x y|é*|a b=c|/replaced|{Environment.GetEnvironmentVariable("PATH")}", Assert.Single(_lines));
     }
@@ -41,7 +40,7 @@ public sealed class ChildProcessSpecs
     [Fact]
     public async Task Should_start_with_default_signals_and_none_blocked()
     {
-        await Shell("grep -E '^Sig(Blk|Ign)' /proc/self/status").Exited.WaitAsync(Patience);
+        await Shell("grep -E '^Sig(Blk|Ign)' /proc/self/status").Exited.WaitAsync(_patience);
 
         // 32 and 33 are the C library's own, beyond anybody's reach.
         var masks = _lines.Select(line => Convert.ToUInt64(line.Split('\t')[1], 16) & ~0x1_8000_0000u);
@@ -54,7 +53,7 @@ public sealed class ChildProcessSpecs
         var blocked = Shell("sleep 1000");
         var inheritable = Directory.EnumerateFiles("/proc/self/fdinfo").Where(IsInheritable).Select(Path.GetFileName).ToHashSet();
 
-        await Shell("readlink /proc/self/fd/0; for fd in $(ls /proc/self/fd); do [ -e /proc/$$/fd/$fd ] && echo $fd; done").Exited.WaitAsync(Patience);
+        await Shell("readlink /proc/self/fd/0; for fd in $(ls /proc/self/fd); do [ -e /proc/$$/fd/$fd ] && echo $fd; done").Exited.WaitAsync(_patience);
 
         blocked.SignalGroup(ChildProcess.Kill);
         Assert.Equal("/dev/null", _lines.First());
@@ -78,7 +77,7 @@ public sealed class ChildProcessSpecs
     public async Task Should_lead_a_process_group_of_its_own()
     {
         var child = Shell("ps -o pgid= -p $$");
-        await child.Exited.WaitAsync(Patience);
+        await child.Exited.WaitAsync(_patience);
 
         Assert.Equal(child.Id.ToString(), Assert.Single(_lines).Trim());
     }
@@ -88,7 +87,7 @@ public sealed class ChildProcessSpecs
     [InlineData("/etc/passwd")]
     public void Should_throw_when_the_file_cannot_be_executed(string file)
     {
-        var thrown = Assert.Throws<Win32Exception>(() => ChildProcess.Start(file, [], NoExtras, _lines.Enqueue));
+        var thrown = Assert.Throws<LinuxException>(() => ChildProcess.Start(file, [], _noExtras, _lines.Enqueue));
 
         Assert.Contains(file, thrown.Message, StringComparison.Ordinal);
     }
@@ -97,16 +96,16 @@ public sealed class ChildProcessSpecs
     public async Task Should_end_what_it_started_too_when_the_group_is_signalled()
     {
         var started = new TaskCompletionSource();
-        var child = ChildProcess.Start("/bin/sh", ["-c", "sleep 1000 & echo $!; wait"], NoExtras, line =>
+        var child = ChildProcess.Start("/bin/sh", ["-c", "sleep 1000 & echo $!; wait"], _noExtras, line =>
         {
             _lines.Enqueue(line);
             started.SetResult();
         });
-        await started.Task.WaitAsync(Patience);
+        await started.Task.WaitAsync(_patience);
 
         child.SignalGroup(ChildProcess.Terminate);
 
-        Assert.Equal(new ChildExit(null, ChildProcess.Terminate), await child.Exited.WaitAsync(Patience));
+        Assert.Equal(new ChildExit(null, ChildProcess.Terminate), await child.Exited.WaitAsync(_patience));
         await Gone(int.Parse(Assert.Single(_lines)));
     }
 
@@ -114,13 +113,13 @@ public sealed class ChildProcessSpecs
     public async Task Should_end_a_child_that_ignores_SIGTERM_when_killed()
     {
         var started = new TaskCompletionSource();
-        var child = ChildProcess.Start("/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"], NoExtras, _ => started.TrySetResult());
-        await started.Task.WaitAsync(Patience);
+        var child = ChildProcess.Start("/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"], _noExtras, _ => started.TrySetResult());
+        await started.Task.WaitAsync(_patience);
         child.SignalGroup(ChildProcess.Terminate);
 
         child.SignalGroup(ChildProcess.Kill);
 
-        Assert.Equal(new ChildExit(null, ChildProcess.Kill), await child.Exited.WaitAsync(Patience));
+        Assert.Equal(new ChildExit(null, ChildProcess.Kill), await child.Exited.WaitAsync(_patience));
     }
 
     [Fact]
@@ -128,7 +127,7 @@ public sealed class ChildProcessSpecs
     {
         var fifo = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         var late = new TaskCompletionSource();
-        var child = ChildProcess.Start("/bin/sh", ["-c", $"mkfifo {fifo}; (read word < {fifo}; echo late $word) & echo early"], NoExtras, line =>
+        var child = ChildProcess.Start("/bin/sh", ["-c", $"mkfifo {fifo}; (read word < {fifo}; echo late $word) & echo early"], _noExtras, line =>
         {
             _lines.Enqueue(line);
             if (line.StartsWith("late", StringComparison.Ordinal))
@@ -136,11 +135,11 @@ public sealed class ChildProcessSpecs
         });
         try
         {
-            Assert.True((await child.Exited.WaitAsync(Patience)).IsSuccess);
+            Assert.True((await child.Exited.WaitAsync(_patience)).IsSuccess);
             Assert.Equal(["early"], _lines);
 
             await File.WriteAllTextAsync(fifo, "hello\n");
-            await late.Task.WaitAsync(Patience);
+            await late.Task.WaitAsync(_patience);
             Assert.Equal(["early", "late hello"], _lines);
         }
         finally
@@ -153,22 +152,22 @@ public sealed class ChildProcessSpecs
     public async Task Should_be_done_when_a_daemon_never_stops_writing()
     {
         var daemon = new TaskCompletionSource<int>();
-        var child = ChildProcess.Start("/bin/sh", ["-c", "yes & echo pid $!"], NoExtras, line =>
+        var child = ChildProcess.Start("/bin/sh", ["-c", "yes & echo pid $!"], _noExtras, line =>
         {
             if (line.StartsWith("pid", StringComparison.Ordinal))
                 daemon.SetResult(int.Parse(line[4..]));
         });
 
-        var exit = await child.Exited.WaitAsync(Patience);
+        var exit = await child.Exited.WaitAsync(_patience);
 
-        PosixSpawn.Kill(await daemon.Task.WaitAsync(Patience), ChildProcess.Kill);
+        PosixSpawn.Kill(await daemon.Task.WaitAsync(_patience), ChildProcess.Kill);
         Assert.True(exit.IsSuccess);
     }
 
     [Fact]
     public async Task Should_cut_a_line_that_is_too_long()
     {
-        await Shell($"head -c {LineSplitter.MaximumLength + 1} /dev/zero | tr '\\0' x").Exited.WaitAsync(Patience);
+        await Shell($"head -c {LineSplitter.MaximumLength + 1} /dev/zero | tr '\\0' x").Exited.WaitAsync(_patience);
 
         Assert.Equal([LineSplitter.MaximumLength, 1], _lines.Select(line => line.Length));
     }
@@ -176,11 +175,11 @@ public sealed class ChildProcessSpecs
     [Fact]
     public async Task Should_leave_no_descriptor_open_when_it_has_ended()
     {
-        await Shell("true").Exited.WaitAsync(Patience);
+        await Shell("true").Exited.WaitAsync(_patience);
         var before = PipesOpen();
 
         for (var i = 0; i < 50; i++)
-            await Shell("true").Exited.WaitAsync(Patience);
+            await Shell("true").Exited.WaitAsync(_patience);
 
         await Until(() => PipesOpen() <= before);
 
@@ -188,14 +187,14 @@ public sealed class ChildProcessSpecs
             .Select(fd => new FileInfo(fd).LinkTarget ?? "").Count(target => target.StartsWith("pipe:", StringComparison.Ordinal) || target.Contains("pidfd", StringComparison.Ordinal));
     }
 
-    private ChildProcess Shell(string script) => ChildProcess.Start("/bin/sh", ["-c", script], NoExtras, _lines.Enqueue);
+    private ChildProcess Shell(string script) => ChildProcess.Start("/bin/sh", ["-c", script], _noExtras, _lines.Enqueue);
 
     private static Task Gone(int processId) => Until(() => !Directory.Exists($"/proc/{processId}") || File.ReadAllText($"/proc/{processId}/stat").Contains(") Z ", StringComparison.Ordinal));
 
     /// <summary>For what Linux does on its own time and tells nobody.</summary>
     private static async Task Until(Func<bool> condition)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(_patience);
         while (!condition())
             await Task.Delay(10, patience.Token);
     }
