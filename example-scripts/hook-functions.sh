@@ -33,7 +33,7 @@ begin_hook() {
     CREATE)
       (umask 077 && mkdir -p "$state_dir") || fail "cannot write to $state_dir: set GWLBTUN_STATE_DIR"
       undo
-      trap 'code=$?; if [ $code != 0 ]; then say "$gwi: failed, undoing what was done" >&2; undo; fi; exit $code' EXIT
+      trap undo_if_failed EXIT
       ;;
     DESTROY) undo; say "$gwi: undone"; exit 0 ;;
     *) fail "first argument is '$action', expected CREATE or DESTROY" ;;
@@ -76,6 +76,14 @@ undo() {
     eval "${steps[index]}" >/dev/null 2>&1 || true
   done
   rm -f "$journal"
+}
+
+undo_if_failed() {
+  local code=$?
+  [ $code = 0 ] && return
+  say "$gwi: failed, undoing what was done" >&2
+  undo
+  exit $code
 }
 
 # Takes a number that no other endpoint of this network namespace has, into `number`, and the routing table that goes with it, into `table`.

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Builds everything and runs every check: format, shellcheck, unit, property, actor and end-to-end tests.
+#   ./test.sh                    all of it
+#   ./test.sh EndToEnd ...       only the test projects whose name contains one of the words
+#   FILTER=Flow ./test.sh Native only the tests whose full name contains FILTER
+# Needs root (network namespaces, TUN devices); installs what is missing. The last line is "N passed, N failed, N skipped".
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+. .ci/tools.sh
+
+need_root
+need_tun
+need_dotnet_10
+need_programs cc git curl ethtool ip iperf3 iptables jq nft ping ps python3 setpriv shellcheck sysctl tc tcpdump tshark unshare
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
+artifacts=$PWD/artifacts
+results=$artifacts/test-results
+passed=0 failed=0 skipped=0
+
+stage() { echo; echo "==> $1 (after ${SECONDS} s)"; }
+finish() {
+  echo
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+# A check that is not a test, but counts as a failed one when it fails.
+check() {
+  stage "$1"
+  shift
+  "$@" && return
+  echo "FAILED: $*"
+  failed=$((failed + 1))
+  return 1
+}
+shell_scripts() { grep -rlE --exclude-dir={.git,artifacts,bin,obj} '^#!.*\b(ba)?sh\b|^# shellcheck shell=' .; }
+# Adds up the counters of one project's results; a run that broke off is a failure of its own.
+count() {
+  local code=$1 trx=$2 counters total=0 executed=0 good=0
+  counters=$(grep -o '<Counters [^>]*' "$trx" 2>/dev/null)
+  if [ -n "$counters" ]; then
+    number() { sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p" <<<"$counters"; }
+    total=$(number total) executed=$(number executed) good=$(number passed)
+  fi
+  passed=$((passed + good)) failed=$((failed + executed - good)) skipped=$((skipped + total - executed))
+  if [ "$code" != 0 ] && [ "$executed" = "$good" ]; then
+    echo "FAILED: the run of ${trx##*/} broke off (exit code $code)"
+    failed=$((failed + 1))
+  fi
+}
+
+rm -rf "$results"
+mkdir -p "$results"
+
+check "Restore, with the locked versions" dotnet restore gwlbtun.sln --locked-mode -v q || finish
+check "Build" dotnet build gwlbtun.sln -c Release --no-restore -v q -clp:NoSummary || finish
+check "Publish" dotnet publish src/Gwlbtun.Actors -c Release --no-restore -v q -o "$artifacts/gwlbtun" || finish
+check "Format" dotnet format gwlbtun.sln --verify-no-changes --no-restore
+mapfile -t scripts < <(shell_scripts)
+check "Shell scripts" shellcheck -x "${scripts[@]}"
+
+export GWLBTUN_PUBLISHED=$artifacts/gwlbtun/gwlbtun
+export GWLBTUN_EMULATOR=$PWD/tests/Gwlbtun.Emulator/bin/Release/net10.0/gwlb-emulator
+for project in tests/*.Tests; do
+  name=${project##*/}
+  if [ $# -gt 0 ]; then
+    for word in "$@"; do [[ $name == *"$word"* ]] && break; done
+    [[ $name == *"$word"* ]] || continue
+  fi
+  stage "$name"
+  dotnet test "$project" -c Release --no-build --results-directory "$results" \
+    --logger "console;verbosity=minimal" --logger "trx;LogFileName=$name.trx" \
+    --blame-hang --blame-hang-timeout 5m --blame-hang-dump-type none ${FILTER:+--filter "FullyQualifiedName~$FILTER"}
+  count $? "$results/$name.trx"
+done
+finish
