@@ -90,6 +90,27 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         Assert.EndsWith("</body></html>", answer, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Should_refuse_CONNECT_because_there_is_no_tunnel_to_open()
+    {
+        var port = await StartAsync();
+
+        var answer = await SendRawAsync(port, "CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Should_deliver_a_long_report_whole()
+    {
+        _source.Report = SampleReports.Healthy with { Enis = [.. Enumerable.Repeat(SampleReports.EniWithReturnTraffic(), 300)] };
+        var port = await StartAsync(ReportFormat.Json);
+
+        var body = await _client.GetByteArrayAsync(Local(port));
+
+        Assert.Equal(JsonReport.Render(_source.Report).ToArray(), body);
+    }
+
     [Theory]
     [InlineData(true, HttpStatusCode.OK)]
     [InlineData(false, HttpStatusCode.ServiceUnavailable)]
