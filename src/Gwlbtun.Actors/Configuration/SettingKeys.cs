@@ -1,0 +1,100 @@
+using System.Net;
+
+namespace Gwlbtun.Actors.Configuration;
+
+/// <summary>
+/// Every key there is, with its type and range. Its meaning is in hocon/gwlbtun.conf, its default too. A test holds
+/// this list, that file and docs/configuration.md together.
+/// </summary>
+internal static class SettingKeys
+{
+    /// <summary>The kernel's bound of queues a TUN device (MAX_TAP_QUEUES, include/linux/if_tap.h); a tunnel thread has one each.</summary>
+    public const int MaximumTunnelThreads = 256;
+
+    public const int MaximumReceiveThreads = 1024;
+
+    private const int MaximumPort = ushort.MaxValue;
+
+    // The kernel doubles what SO_RCVBUF asks for and keeps it in an int (socket(7)).
+    private const long MaximumSocketBuffer = (1L << 30) - 1;
+    private const long KiB = 1L << 10;
+    private const long GiB = 1L << 30;
+
+    private static readonly TimeSpan _none = TimeSpan.Zero;
+    private static readonly TimeSpan _millisecond = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan _second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _day = TimeSpan.FromDays(1);
+    private static readonly TimeSpan _year = TimeSpan.FromDays(365);
+    private static readonly List<SettingKey> _all = [];
+
+    public static readonly SettingKey<int> GenevePort = Key("geneve.port", SettingTypes.Integer(1, MaximumPort));
+    public static readonly SettingKey<IPAddress> GeneveBind = Key("geneve.bind", SettingTypes.IPv4Address);
+    public static readonly SettingKey<long> GeneveReceiveBuffer = Key("geneve.receive-buffer", SettingTypes.Size(64 * KiB, MaximumSocketBuffer));
+    public static readonly SettingKey<int> GeneveBusyPoll = Key("geneve.busy-poll", SettingTypes.Integer(0, 1_000_000));
+    public static readonly SettingKey<bool> GeneveTakeover = Key("geneve.takeover", SettingTypes.Switch);
+
+    public static readonly SettingKey<int?> ThreadsUdp = Key("threads.udp", SettingTypes.IntegerOrAuto(1, MaximumReceiveThreads));
+    public static readonly SettingKey<IReadOnlyList<int>> ThreadsUdpAffinity = Key("threads.udp-affinity", SettingTypes.Cores(MaximumReceiveThreads));
+    public static readonly SettingKey<int?> ThreadsTunnel = Key("threads.tunnel", SettingTypes.IntegerOrAuto(1, MaximumTunnelThreads));
+    public static readonly SettingKey<IReadOnlyList<int>> ThreadsTunnelAffinity = Key("threads.tunnel-affinity", SettingTypes.Cores(MaximumTunnelThreads));
+
+    // IPv6 needs 1280 (RFC 8200, section 5); an IP datagram and so a TUN device ends at 65535.
+    public static readonly SettingKey<int> TunnelMtu = Key("tunnel.mtu", SettingTypes.Integer(1280, ushort.MaxValue));
+    public static readonly SettingKey<bool> TunnelReturnTraffic = Key("tunnel.return-traffic", SettingTypes.Switch);
+    public static readonly SettingKey<bool> TunnelManageRpFilter = Key("tunnel.manage-rp-filter", SettingTypes.Switch);
+    public static readonly SettingKey<TimeSpan> TunnelIdleTimeout = Key("tunnel.idle-timeout", SettingTypes.Duration(_none, _year));
+    public static readonly SettingKey<int> TunnelMaxEnis = Key("tunnel.max-enis", SettingTypes.Integer(1, 65536));
+    public static readonly SettingKey<int> TunnelBudget = Key("tunnel.budget", SettingTypes.Integer(1, 4096));
+    public static readonly SettingKey<int> HoldPacketsPerEni = Key("tunnel.hold.packets-per-eni", SettingTypes.Integer(1, 1_000_000));
+    public static readonly SettingKey<long> HoldBytesPerEni = Key("tunnel.hold.bytes-per-eni", SettingTypes.Size(64 * KiB, GiB));
+    public static readonly SettingKey<long> HoldBytesTotal = Key("tunnel.hold.bytes-total", SettingTypes.Size(64 * KiB, 16 * GiB));
+
+    public static readonly SettingKey<TimeSpan> FlowsIdleTcp = Key("flows.idle-timeout.tcp", SettingTypes.Duration(_second, _year));
+    public static readonly SettingKey<TimeSpan> FlowsIdleUdp = Key("flows.idle-timeout.udp", SettingTypes.Duration(_second, _year));
+    public static readonly SettingKey<TimeSpan> FlowsIdleOther = Key("flows.idle-timeout.other", SettingTypes.Duration(_second, _year));
+    public static readonly SettingKey<int> FlowsMaxPerEni = Key("flows.max-per-eni", SettingTypes.Integer(1, 1_000_000_000));
+    public static readonly SettingKey<IReadOnlyList<FlowReservation>> FlowsReserve = Key("flows.reserve", SettingTypes.ListOf(
+        $"a reservation {FlowReservation.Syntax}",
+        (string text, out FlowReservation reservation) => FlowReservation.TryParse(text, out reservation!)));
+
+    public static readonly SettingKey<HookCommand?> HooksCreate = Key("hooks.create", SettingTypes.Hook);
+    public static readonly SettingKey<HookCommand?> HooksDestroy = Key("hooks.destroy", SettingTypes.Hook);
+    public static readonly SettingKey<TimeSpan> HooksTimeout = Key("hooks.timeout", SettingTypes.Duration(_millisecond, _day));
+    public static readonly SettingKey<TimeSpan> HooksKillGrace = Key("hooks.kill-grace", SettingTypes.Duration(_none, _day));
+    public static readonly SettingKey<int> HooksParallelism = Key("hooks.parallelism", SettingTypes.Integer(1, 1024));
+    public static readonly SettingKey<CreateFailureAction> HooksOnCreateFailure = Key("hooks.on-create-failure", SettingTypes.Word(
+        ("continue", CreateFailureAction.Continue), ("retire", CreateFailureAction.Retire)));
+
+    public static readonly SettingKey<int> HealthPort = Key("health.port", SettingTypes.Integer(0, MaximumPort));
+    public static readonly SettingKey<HealthFormat> HealthFormat = Key("health.format", SettingTypes.Word(
+        ("text", Configuration.HealthFormat.Text), ("json", Configuration.HealthFormat.Json)));
+    public static readonly SettingKey<bool> HealthStatusOnly = Key("health.status-only", SettingTypes.Switch);
+
+    public static readonly SettingKey<TimeSpan> ShutdownDrain = Key("shutdown.drain", SettingTypes.Duration(_none, _day));
+
+    public static readonly SettingKey<TimeSpan> RestartMinBackoff = Key("restart.min-backoff", SettingTypes.Duration(_millisecond, _day));
+    public static readonly SettingKey<TimeSpan> RestartMaxBackoff = Key("restart.max-backoff", SettingTypes.Duration(_millisecond, _day));
+    public static readonly SettingKey<double> RestartJitter = Key("restart.jitter", SettingTypes.Fraction(0, 1));
+    public static readonly SettingKey<int> RestartMaxTries = Key("restart.max-tries", SettingTypes.Integer(1, 1000));
+    public static readonly SettingKey<TimeSpan> RestartWindow = Key("restart.window", SettingTypes.Duration(_second, _day));
+
+    public static readonly SettingKey<SectionLevel> LoggingCore = LevelOf("core");
+    public static readonly SettingKey<SectionLevel> LoggingUdp = LevelOf("udp");
+    public static readonly SettingKey<SectionLevel> LoggingGeneve = LevelOf("geneve");
+    public static readonly SettingKey<SectionLevel> LoggingTunnel = LevelOf("tunnel");
+    public static readonly SettingKey<SectionLevel> LoggingHealthcheck = LevelOf("healthcheck");
+    public static readonly SettingKey<SectionLevel> LoggingOs = LevelOf("os");
+    public static readonly SettingKey<SectionLevel> LoggingEbpf = LevelOf("ebpf");
+
+    /// <summary>All keys in the order of hocon/gwlbtun.conf.</summary>
+    public static IReadOnlyList<SettingKey> All => _all;
+
+    private static SettingKey<SectionLevel> LevelOf(string section) => Key($"logging.{section}", SettingTypes.Word(SectionLevels.Words));
+
+    private static SettingKey<T> Key<T>(string path, SettingType<T> type)
+    {
+        var key = new SettingKey<T>(path, type);
+        _all.Add(key);
+        return key;
+    }
+}
