@@ -42,7 +42,7 @@ internal static class ConfigurationLoader
     public static ConfigurationResult Load(ConfigurationSources sources)
     {
         var errors = new List<ConfigurationError>();
-        HoconObject defaultsDocument = HoconParser.ParseText(DefaultsText(), _ => SettingOrigin.BuiltIn.Instance);
+        HoconObject defaultsDocument = Resolve(HoconParser.ParseText(DefaultsText(), _ => SettingOrigin.BuiltIn.Instance), null, sources.Environment);
         ConfigurationLayer defaults = ConfigurationLayer.FromHocon(defaultsDocument, errors);
         ConfigurationLayer file = sources.File is { } named ? LoadFile(named, defaultsDocument, sources.Environment, errors) : new ConfigurationLayer();
         ConfigurationLayer environment = EnvironmentLayer.Read(sources.Environment, errors);
@@ -62,7 +62,7 @@ internal static class ConfigurationLoader
         try
         {
             HoconObject document = HoconParser.ParseFile(file.Path, file.NamedBy);
-            return ConfigurationLayer.FromHocon(new HoconResolver(document, defaults, environment).Resolve(), errors);
+            return ConfigurationLayer.FromHocon(Resolve(document, defaults, environment), errors);
         }
         catch (HoconException e)
         {
@@ -70,4 +70,7 @@ internal static class ConfigurationLoader
             return new ConfigurationLayer();
         }
     }
+
+    private static HoconObject Resolve(HoconObject document, HoconObject? defaults, IReadOnlyDictionary<string, string> environment) =>
+        new HoconResolver(document, defaults, environment).Resolve();
 }

@@ -15,8 +15,6 @@ internal static class SettingKeys
 
     private const int MaximumPort = ushort.MaxValue;
 
-    // The kernel doubles what SO_RCVBUF asks for and keeps it in an int (socket(7)).
-    private const long MaximumSocketBuffer = (1L << 30) - 1;
     private const long KiB = 1L << 10;
     private const long GiB = 1L << 30;
 
@@ -29,7 +27,9 @@ internal static class SettingKeys
 
     public static readonly SettingKey<int> GenevePort = Key("geneve.port", SettingTypes.Integer(1, MaximumPort));
     public static readonly SettingKey<IPAddress> GeneveBind = Key("geneve.bind", SettingTypes.IPv4Address);
-    public static readonly SettingKey<long> GeneveReceiveBuffer = Key("geneve.receive-buffer", SettingTypes.Size(64 * KiB, MaximumSocketBuffer));
+
+    // The kernel doubles what SO_RCVBUF asks for and keeps it in an int (socket(7)).
+    public static readonly SettingKey<long> GeneveReceiveBuffer = Key("geneve.receive-buffer", SettingTypes.Size(64 * KiB, GiB));
     public static readonly SettingKey<int> GeneveBusyPoll = Key("geneve.busy-poll", SettingTypes.Integer(0, 1_000_000));
     public static readonly SettingKey<bool> GeneveTakeover = Key("geneve.takeover", SettingTypes.Switch);
 
@@ -78,18 +78,14 @@ internal static class SettingKeys
     public static readonly SettingKey<int> RestartMaxTries = Key("restart.max-tries", SettingTypes.Integer(1, 1000));
     public static readonly SettingKey<TimeSpan> RestartWindow = Key("restart.window", SettingTypes.Duration(_second, _day));
 
-    public static readonly SettingKey<SectionLevel> LoggingCore = LevelOf("core");
-    public static readonly SettingKey<SectionLevel> LoggingUdp = LevelOf("udp");
-    public static readonly SettingKey<SectionLevel> LoggingGeneve = LevelOf("geneve");
-    public static readonly SettingKey<SectionLevel> LoggingTunnel = LevelOf("tunnel");
-    public static readonly SettingKey<SectionLevel> LoggingHealthcheck = LevelOf("healthcheck");
-    public static readonly SettingKey<SectionLevel> LoggingOs = LevelOf("os");
-    public static readonly SettingKey<SectionLevel> LoggingEbpf = LevelOf("ebpf");
+    private static readonly Dictionary<string, SettingKey<SectionLevel>> _levels = SectionLevels.Sections.ToDictionary(
+        section => section, section => Key($"logging.{section}", SettingTypes.Word(SectionLevels.Words)));
 
     /// <summary>All keys in the order of hocon/gwlbtun.conf.</summary>
     public static IReadOnlyList<SettingKey> All => _all;
 
-    private static SettingKey<SectionLevel> LevelOf(string section) => Key($"logging.{section}", SettingTypes.Word(SectionLevels.Words));
+    /// <summary>The key of a logging section, one of <see cref="SectionLevels.Sections"/>.</summary>
+    public static SettingKey<SectionLevel> LevelKey(string section) => _levels[section];
 
     private static SettingKey<T> Key<T>(string path, SettingType<T> type)
     {

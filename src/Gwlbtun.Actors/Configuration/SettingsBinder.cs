@@ -75,13 +75,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
     }
 
     private LoggingSettings BindLogging() => new(
-        Get(SettingKeys.LoggingCore),
-        Get(SettingKeys.LoggingUdp),
-        Get(SettingKeys.LoggingGeneve),
-        Get(SettingKeys.LoggingTunnel),
-        Get(SettingKeys.LoggingHealthcheck),
-        Get(SettingKeys.LoggingOs),
-        Get(SettingKeys.LoggingEbpf));
+        GetLevel("core"), GetLevel("udp"), GetLevel("geneve"), GetLevel("tunnel"), GetLevel("healthcheck"), GetLevel("os"), GetLevel("ebpf"));
 
     private ThreadPlan BindThreads(SettingKey<int?> countKey, SettingKey<IReadOnlyList<int>> affinityKey, int maximum)
     {
@@ -126,6 +120,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             effective[blamed].Origin,
             $"{HoconWriter.WriteValue(effective[blamed])} is {relation} than {other.Path} = {HoconWriter.WriteValue(effective[other])} ({effective[other].Origin})."));
     }
+
+    private SectionLevel GetLevel(string section) => Get(SettingKeys.LevelKey(section));
 
     private T Get<T>(SettingKey<T> key)
     {
