@@ -1,0 +1,84 @@
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.EndToEnd.Tests.Programs;
+
+using Xunit;
+using Xunit.Abstractions;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+// Each test has the machine's two or so cores for itself.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+/// <summary>What the tests stand on: a lab, a load balancer in it, and the gwlbtun that the test starts. All gone afterwards.</summary>
+public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
+{
+    /// <summary>The endpoint that most tests use; its devices are gwi-1mCyRrMGsrI and gwo-1mCyRrMGsrI.</summary>
+    internal const ulong Eni = 0x0b8ee1d4db0c51c0;
+    internal const string EniText = "00b8ee1d4db0c51c0";
+    internal const string Gwi = "gwi-1mCyRrMGsrI";
+    internal const string Gwo = "gwo-1mCyRrMGsrI";
+
+    /// <summary>The hook that hands everything straight back.</summary>
+    internal static readonly string Passthrough = Artifacts.ExampleScript("create-passthrough.sh");
+
+    private readonly List<GwlbtunProcess> _started = [];
+
+    internal ApplianceLab Lab { get; } = new();
+
+    internal LoadBalancerPeer Gwlb { get; private set; } = null!;
+
+    /// <summary>A folder of this test alone.</summary>
+    internal string Folder { get; } = Directory.CreateTempSubdirectory("gwlbtun-e2e-").FullName;
+
+    internal ITestOutputHelper Output => output;
+
+    public virtual Task InitializeAsync()
+    {
+        Gwlb = new LoadBalancerPeer(Lab.Gwlb);
+        return Task.CompletedTask;
+    }
+
+    public virtual async Task DisposeAsync()
+    {
+        foreach (var gwlbtun in _started)
+            await gwlbtun.Program.DisposeAsync(output);
+        Gwlb.Dispose();
+        Lab.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Starts gwlbtun with these arguments and waits until it is ready.</summary>
+    internal Task<GwlbtunProcess> StartAsync(params string[] arguments) => StartWrappedAsync([], arguments);
+
+    /// <summary>The same through a command that executes what follows it.</summary>
+    internal async Task<GwlbtunProcess> StartWrappedAsync(string[] wrapper, params string[] arguments)
+    {
+        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Environment, wrapper);
+        _started.Add(started);
+        await started.WaitUntilReadyAsync();
+        return started;
+    }
+
+    /// <summary>Starts a gwlbtun that is expected to give up, and returns its exit code and what it said.</summary>
+    internal async Task<(int ExitCode, string Log)> FailAsync(string[] wrapper, params string[] arguments)
+    {
+        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Environment, wrapper);
+        _started.Add(started);
+        var code = await started.Program.WaitForExitAsync();
+        return (code, started.Program.Log);
+    }
+
+    /// <summary>Writes an executable script into <see cref="Folder"/> and returns its path.</summary>
+    internal string Script(string name, string body)
+    {
+        var path = Path.Combine(Folder, name);
+        File.WriteAllText(path, $"#!/bin/bash\n{body}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    private Dictionary<string, string> Environment => new() { ["GWLBTUN_STATE_DIR"] = Path.Combine(Folder, "state") };
+}

@@ -1,0 +1,66 @@
+using System.Net;
+
+namespace Gwlbtun.EndToEnd.Tests.Lab;
+
+/// <summary>
+/// A load balancer's namespace and an appliance's, joined by a link of a jumbo MTU:
+/// <c>gwlb 10.77.0.1 ── uplink ── 10.77.0.2 appliance</c>.
+/// </summary>
+internal sealed class ApplianceLab : IDisposable
+{
+    private static int _labs;
+
+    private readonly List<NetworkNamespace> _namespaces = [];
+    private readonly int _number;
+
+    static ApplianceLab() => NetworkNamespace.RemoveStale();
+
+    public ApplianceLab()
+    {
+        _number = Interlocked.Increment(ref _labs);
+        try
+        {
+            Gwlb = AddNamespace("gwlb");
+            Appliance = AddNamespace("appl");
+            Join(Gwlb, "uplink", "10.77.0.1/24", Appliance, "uplink", "10.77.0.2/24");
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public static IPAddress GwlbAddress { get; } = IPAddress.Parse("10.77.0.1");
+
+    public static IPAddress ApplianceAddress { get; } = IPAddress.Parse("10.77.0.2");
+
+    public NetworkNamespace Gwlb { get; }
+
+    public NetworkNamespace Appliance { get; }
+
+    /// <summary>One more namespace, removed together with the rest.</summary>
+    public NetworkNamespace AddNamespace(string role)
+    {
+        var added = NetworkNamespace.Create(_number, role);
+        _namespaces.Add(added);
+        return added;
+    }
+
+    /// <summary>Joins two namespaces by a veth of MTU 9001 and gives each end its address.</summary>
+    public static void Join(NetworkNamespace left, string leftDevice, string leftAddress, NetworkNamespace right, string rightDevice, string rightAddress)
+    {
+        left.Ip("link", "add", leftDevice, "mtu", "9001", "type", "veth", "peer", "name", rightDevice, "mtu", "9001", "netns", right.Name);
+        left.Ip("addr", "add", leftAddress, "dev", leftDevice);
+        right.Ip("addr", "add", rightAddress, "dev", rightDevice);
+        left.Ip("link", "set", leftDevice, "up");
+        right.Ip("link", "set", rightDevice, "up");
+    }
+
+    public void Dispose()
+    {
+        foreach (var network in _namespaces)
+            network.Remove();
+        _namespaces.Clear();
+    }
+}

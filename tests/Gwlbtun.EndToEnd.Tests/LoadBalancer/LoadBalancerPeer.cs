@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+using Gwlbtun.EndToEnd.Tests.Lab;
+
+using Xunit;
+
+namespace Gwlbtun.EndToEnd.Tests.LoadBalancer;
+
+/// <summary>Sends flows to the appliance as the load balancer does, packet by packet as the test wants it, and collects what comes back.</summary>
+internal sealed class LoadBalancerPeer : IDisposable
+{
+    private const int GenevePort = 6081;
+    private const int SocketBuffer = 16 << 20;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly NetworkNamespace _network;
+    private readonly Dictionary<ushort, Socket> _senders = [];
+    private readonly Socket _receiver;
+    private readonly Thread _thread;
+    private readonly Channel<ReturnedPacket> _returned = Channel.CreateUnbounded<ReturnedPacket>();
+
+    public LoadBalancerPeer(NetworkNamespace network)
+    {
+        _network = network;
+        _receiver = Bind(GenevePort);
+        _thread = new Thread(Receive) { IsBackground = true, Name = "load balancer" };
+        _thread.Start();
+    }
+
+    /// <summary>Sends one packet of a flow.</summary>
+    public void Send(GwlbFlow flow, ReadOnlySpan<byte> inner) => SendDatagram(flow.OuterSourcePort, [.. flow.GeneveHeader(), .. inner]);
+
+    /// <summary>Sends any bytes to the appliance's Geneve port.</summary>
+    public void SendDatagram(ushort sourcePort, ReadOnlySpan<byte> datagram)
+    {
+        if (!_senders.TryGetValue(sourcePort, out var sender))
+            _senders[sourcePort] = sender = Bind(sourcePort);
+        sender.SendTo(datagram, new IPEndPoint(ApplianceLab.ApplianceAddress, GenevePort));
+    }
+
+    /// <summary>The next returned packet; throws when none comes.</summary>
+    public async Task<ReturnedPacket> ReceiveAsync(TimeSpan? within = null)
+    {
+        using var timeout = new CancellationTokenSource(within ?? Patience);
+        try
+        {
+            return await _returned.Reader.ReadAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException("The appliance returned nothing.");
+        }
+    }
+
+    /// <summary>Takes a returned packet if there is one.</summary>
+    public bool TryReceive(out ReturnedPacket? packet) => _returned.Reader.TryRead(out packet);
+
+    /// <summary>Sends a packet and asserts that it comes back as it must; returns how long that took.</summary>
+    public async Task<TimeSpan> EchoAsync(GwlbFlow flow, uint sequence, int length = 128, TimeSpan? within = null)
+    {
+        var inner = flow.Packet(sequence, length);
+        var start = TimeProvider.System.GetTimestamp();
+        Send(flow, inner);
+        var returned = await ReceiveAsync(within);
+        Assert.Null(returned.FaultAs(flow, inner));
+        return TimeProvider.System.GetElapsedTime(start, returned.Timestamp);
+    }
+
+    public void Dispose()
+    {
+        _receiver.Dispose();
+        _thread.Join();
+        foreach (var sender in _senders.Values)
+            sender.Dispose();
+    }
+
+    private Socket Bind(int port) => _network.Enter(() =>
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        // SO_SNDBUFFORCE and SO_RCVBUFFORCE, asm-generic/socket.h
+        socket.SetRawSocketOption(1, 32, BitConverter.GetBytes(SocketBuffer));
+        socket.SetRawSocketOption(1, 33, BitConverter.GetBytes(SocketBuffer));
+        socket.Bind(new IPEndPoint(ApplianceLab.GwlbAddress, port));
+        return socket;
+    });
+
+    private void Receive()
+    {
+        var buffer = new byte[ushort.MaxValue];
+        EndPoint from = new IPEndPoint(IPAddress.Any, 0);
+        try
+        {
+            while (true)
+            {
+                var length = _receiver.ReceiveFrom(buffer, ref from);
+                _returned.Writer.TryWrite(new ReturnedPacket((IPEndPoint)from, buffer[..length], TimeProvider.System.GetTimestamp()));
+            }
+        }
+        catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
+        {
+            _returned.Writer.TryComplete();
+        }
+    }
+}

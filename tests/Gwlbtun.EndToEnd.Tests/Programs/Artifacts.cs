@@ -1,0 +1,45 @@
+namespace Gwlbtun.EndToEnd.Tests.Programs;
+
+/// <summary>Where the files under test are. test.sh publishes once and says where; a run from an IDE publishes by itself.</summary>
+internal static class Artifacts
+{
+    private static readonly Lazy<string> LazyGwlbtun = new(() => FromEnvironment("GWLBTUN_PUBLISHED") ?? Publish("src/Gwlbtun.Actors", "gwlbtun"));
+    private static readonly Lazy<string> LazyEmulator = new(() => FromEnvironment("GWLBTUN_EMULATOR") ?? Publish("tests/Gwlbtun.Emulator", "gwlb-emulator"));
+
+    /// <summary>The folder that holds gwlbtun.sln.</summary>
+    public static string Repository { get; } = FindRepository();
+
+    /// <summary>The published executable.</summary>
+    public static string Gwlbtun => LazyGwlbtun.Value;
+
+    /// <summary>The emulator's executable.</summary>
+    public static string Emulator => LazyEmulator.Value;
+
+    /// <summary>The path of an example script.</summary>
+    public static string ExampleScript(string name) => Path.Combine(Repository, "example-scripts", name);
+
+    private static string? FromEnvironment(string variable)
+    {
+        var path = Environment.GetEnvironmentVariable(variable);
+        if (string.IsNullOrEmpty(path))
+            return null;
+        return File.Exists(path) ? path : throw new FileNotFoundException($"{variable} names {path}, which is not there.");
+    }
+
+    private static string Publish(string project, string executable)
+    {
+        var folder = Path.Combine(Repository, "artifacts", executable);
+        Command.Run("dotnet", "publish", Path.Combine(Repository, project), "-c", "Release", "-v", "q", "-o", folder);
+        return Path.Combine(folder, executable);
+    }
+
+    private static string FindRepository()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "gwlbtun.sln")))
+                return folder.FullName;
+        }
+        throw new DirectoryNotFoundException($"No gwlbtun.sln above {AppContext.BaseDirectory}.");
+    }
+}
