@@ -1,0 +1,157 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Flows;
+
+/// <summary>
+/// The flows of one endpoint: which Geneve header, and which way back, a packet that returns from the appliance must
+/// have. Native memory throughout; after construction nothing is allocated on the managed heap.
+/// </summary>
+/// <remarks>
+/// <para><b>Protocol.</b> Any number of threads learn and find at once; one at a time sweeps. Finding, and learning what
+/// is known already, which is what nearly every packet does, take no lock and store nothing but the time of last
+/// use, at most once in 128 ms (<see cref="FlowEntry.Touch"/>). What is new takes the gate of one segment of up to 1,024 flows
+/// for well under a microsecond, or for some tens of microseconds when that segment splits; readers go on meanwhile.
+/// <see cref="FlowSegment"/> says how a reader knows that what it read belongs together, <see cref="HeaderTemplates"/>
+/// how it may follow a slot to its template, <see cref="FlowDirectory"/> how it notices that it was late.</para>
+/// <para><b>Newest header wins.</b> A flow has a slot for each direction. A new flow cookie in one direction means that the load
+/// balancer has begun a new flow with the old tuple: the other direction's slot is of the old flow, and is emptied.</para>
+/// <para><b>Expiry.</b> A flow that has been idle too long is still answered until it is swept: whether a
+/// flow still exists is for the load balancer to judge, and ours may run a little ahead of its clock.</para>
+/// </remarks>
+public sealed class FlowTable : IDisposable
+{
+    private readonly FlowHash _hash = FlowHash.Seeded();
+    private readonly FlowDirectory[] _families;
+    private readonly HeaderTemplates _templates;
+    private readonly FlowCounters _counters;
+    private readonly FlowAdmission _admission;
+    private readonly FlowSweeper _sweeper;
+
+    /// <summary>Takes a few kilobytes of native memory; the rest as flows come.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public FlowTable(FlowTableOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _families =
+        [
+            new FlowDirectory(FlowEntry.Stride4, options.MaxBytesPerFamily),
+            new FlowDirectory(FlowEntry.Stride6, options.MaxBytesPerFamily),
+        ];
+        _templates = new HeaderTemplates(_hash, options.MaxHeaderShapes);
+        _counters = new FlowCounters(options.MaxFlows);
+        _admission = new FlowAdmission(_families, _templates, _counters);
+        _sweeper = new FlowSweeper(_families, _templates, _counters, options);
+    }
+
+    /// <summary>Flows that gave way to others since the table was made.</summary>
+    public long Evicted => _counters.Evicted;
+
+    /// <summary>Different shapes of Geneve headers that flows hold just now.</summary>
+    public int HeaderShapes => _templates.Count;
+
+    /// <summary>Native memory that the table takes, bytes, whether flows stand in it or not.</summary>
+    public long MemoryBytes =>
+        _families[0].Bytes + _families[1].Bytes + _templates.Bytes + FlowCounters.Bytes;
+
+    /// <summary>Flows in the table just now.</summary>
+    public long Count(FlowFamily family, FlowProtocol protocol) => _counters.Count(family, protocol);
+
+    /// <summary>Flows taken out for being idle since the table was made.</summary>
+    public long TimedOut(FlowFamily family, FlowProtocol protocol) => _counters.TimedOut(family, protocol);
+
+    /// <summary>
+    /// Notes the header of a packet that came from the load balancer, as the newest of its flow and direction.
+    /// </summary>
+    /// <param name="key">The inner packet's 5-tuple.</param>
+    /// <param name="geneveHeader">The whole Geneve header with its options, as it came, 8 to 260 bytes.</param>
+    /// <param name="parsed">What parsing that header found.</param>
+    /// <param name="path">Where the datagram came from and where it arrived.</param>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    public LearnResult Learn(in FlowKey key, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs)
+    {
+        var header = new ReceivedHeader(geneveHeader, parsed, path);
+        ulong hash = _hash.Of(key);
+        uint now = FlowTicks.Of(nowMs);
+        return IsKnown(key, hash, header, now) ? default : _admission.Admit(key, hash, header, now);
+    }
+
+    /// <summary>
+    /// The header to return a packet with: the newest learned for exactly its direction, else the reverse one's.
+    /// The flow counts as used.
+    /// </summary>
+    /// <param name="key">The 5-tuple of the packet that goes back.</param>
+    /// <param name="headerOut">Receives the Geneve header as it came; at least 260 bytes.</param>
+    /// <param name="path">The way back.</param>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <returns>The header's length, or 0 when the flow is not known.</returns>
+    [SkipLocalsInit]
+    public unsafe int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs)
+    {
+        if (headerOut.Length < GwlbGeneveHeader.MaximumLength)
+            ThrowTooShort();
+
+        FlowDirectory family = _families[(int)key.Family];
+        ulong hash = _hash.Of(key);
+        while (true)
+        {
+            FlowReading reading = family.Read(key, hash);
+            HeaderSlot slot = reading.Own.IsEmpty ? reading.Other : reading.Own;
+            if (slot.IsEmpty)
+            {
+                path = default;
+                return 0;
+            }
+
+            HeaderTemplate* template = _templates.At(slot.Template);
+            path = new OuterPath(template->LoadBalancerAddress, template->LocalAddress, slot.SourcePort);
+            int length = HeaderTemplate.Write(template, slot, headerOut);
+            if (reading.IsStillTrue)
+            {
+                FlowEntry.Touch(reading.Entry, FlowTicks.Of(nowMs));
+                return length;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Takes out flows that have been idle too long, going on from where the last call stopped. One thread at a time.
+    /// </summary>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <param name="budget">About how many places to visit, at least one bucket of 16.</param>
+    public SweepResult Sweep(long nowMs, int budget) => _sweeper.Sweep(FlowTicks.Of(nowMs), budget);
+
+    /// <summary>Frees the memory. No thread may be in the table, nor come back to it.</summary>
+    public void Dispose()
+    {
+        foreach (FlowDirectory family in _families)
+            family.Dispose();
+        _templates.Dispose();
+        _counters.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private unsafe bool IsKnown(in FlowKey key, ulong hash, in ReceivedHeader header, uint now)
+    {
+        FlowDirectory family = _families[(int)key.Family];
+        while (true)
+        {
+            FlowReading reading = family.Read(key, hash);
+            if (reading.Own.IsEmpty || !header.HasValuesOf(reading.Own))
+                return false;
+
+            bool matches = HeaderTemplate.Matches(_templates.At(reading.Own.Template), header);
+            if (!reading.IsStillTrue)
+                continue;
+            if (matches)
+                FlowEntry.Touch(reading.Entry, now);
+            return matches;
+        }
+    }
+
+    [DoesNotReturn]
+    private static void ThrowTooShort() =>
+        throw new ArgumentException($"The buffer for a Geneve header needs {GwlbGeneveHeader.MaximumLength} bytes.");
+}

@@ -1,0 +1,36 @@
+namespace Gwlbtun.Native.Flows;
+
+/// <summary>The bounds of a <see cref="FlowTable"/>.</summary>
+public sealed record FlowTableOptions
+{
+    /// <summary>The most flows, of both families, that the table holds. Beyond, the least recently used nearby gives way.</summary>
+    public long MaxFlows { get; init; } = 2_000_000;
+
+    /// <summary>How long a TCP flow may be idle. The load balancer's own default is 350 s, settable from 60 to 6000 s.</summary>
+    public TimeSpan TcpIdle { get; init; } = TimeSpan.FromSeconds(350);
+
+    /// <summary>How long a UDP flow may be idle. Fixed at 120 s on the load balancer.</summary>
+    public TimeSpan UdpIdle { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How long a flow of any other protocol may be idle. Fixed at 120 s on the load balancer.</summary>
+    public TimeSpan OtherIdle { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>
+    /// The most different shapes of Geneve headers (everything but flow cookie, attachment ID and source port) that
+    /// flows hold at the same time, 1 to 65,535.
+    /// </summary>
+    public int MaxHeaderShapes { get; init; } = HeaderTemplates.MaxShapes;
+
+    /// <summary>The most bytes that the entries of each family may take. Beyond, it is as if the table were full.</summary>
+    public long MaxBytesPerFamily { get; init; } = long.MaxValue;
+
+    internal void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxFlows, 1, nameof(MaxFlows));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(TcpIdle, TimeSpan.Zero, nameof(TcpIdle));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(UdpIdle, TimeSpan.Zero, nameof(UdpIdle));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(OtherIdle, TimeSpan.Zero, nameof(OtherIdle));
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeaderShapes, 1, nameof(MaxHeaderShapes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxHeaderShapes, HeaderTemplates.MaxShapes, nameof(MaxHeaderShapes));
+    }
+}
