@@ -54,6 +54,9 @@ internal sealed unsafe partial class Epoll : IDisposable
     /// <summary>The token of event <paramref name="index"/> of the last <see cref="Wait"/>.</summary>
     public ulong Token(int index) => _events[index].data.u64;
 
+    /// <summary>Whether event <paramref name="index"/> of the last <see cref="Wait"/> tells of a failure (EPOLLERR, EPOLLHUP) and not of input.</summary>
+    public bool HasFailed(int index) => (_events[index].events & (LibC.EPOLLERR | LibC.EPOLLHUP | LibC.EPOLLIN)) is var e && (e & LibC.EPOLLIN) == 0 && e != 0;
+
     public void Dispose()
     {
         var fd = Interlocked.Exchange(ref _fd, -1);

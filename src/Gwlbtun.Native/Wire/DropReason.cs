@@ -75,6 +75,12 @@ public enum DropReason : byte
     /// <summary>The datagram did not fit the receive slot, or the kernel truncated it.</summary>
     ReceiveTruncated,
 
+    /// <summary>The outer packet came in fragments, which the load balancer never sends.</summary>
+    OuterFragment,
+
+    /// <summary>The kernel dropped datagrams because the receive socket's buffer was full (SO_RXQ_OVFL).</summary>
+    SocketOverflow,
+
     // ---- returning to the load balancer ----
 
     /// <summary>A packet came back for which no flow is known: there is no header to return it with.</summary>
@@ -108,4 +114,15 @@ public enum DropReason : byte
 
     /// <summary>The transport header could not be found: the flow was not learned.</summary>
     FlowNotLearnable,
+}
+
+/// <summary>What the reasons have in common.</summary>
+public static class DropReasons
+{
+    /// <summary>How many values <see cref="DropReason"/> has, <see cref="DropReason.None"/> included.</summary>
+    public const int Count = (int)DropReason.FlowNotLearnable + 1;
+
+    /// <summary>Whether a customer's packet was lost: not so when only its flow was not learned, nor for what the kernel itself sent.</summary>
+    public static bool IsLoss(this DropReason reason) =>
+        reason is not (DropReason.None or DropReason.KernelChatter or DropReason.FlowTableFull or DropReason.FlowHeaderShapes or DropReason.FlowNotLearnable);
 }

@@ -1,0 +1,78 @@
+using System.Net;
+using Gwlbtun.Native.Flows;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>What the data plane needs to know. All of it is validated by whoever reads the configuration.</summary>
+public sealed record DataPlaneOptions
+{
+    /// <summary>Where Geneve is received: an IPv4 address and the port, 6081 by default (RFC 8926 section 3.3).</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Any, 6081);
+
+    /// <summary>Receive buffer of each receive socket, bytes.</summary>
+    public int ReceiveBufferBytes { get; init; } = 128 << 20;
+
+    /// <summary>SO_BUSY_POLL of the receive sockets, microseconds; 0 = off.</summary>
+    public int BusyPollMicroseconds { get; init; }
+
+    /// <summary>The receive threads.</summary>
+    public required ThreadPlan ReceiveThreads { get; init; }
+
+    /// <summary>The tunnel threads; as many queues does each device have.</summary>
+    public required ThreadPlan TunnelThreads { get; init; }
+
+    /// <summary>MTU of the tunnel devices, bytes. The load balancer's limit is 8500.</summary>
+    public int Mtu { get; init; } = 8500;
+
+    /// <summary>Packets that each tunnel queue holds for its thread (txqueuelen).</summary>
+    public int QueueLength { get; init; } = 4096;
+
+    /// <summary>Packets read from one device before the next has its turn.</summary>
+    public int Budget { get; init; } = 64;
+
+    /// <summary>Whether packets go back to the load balancer. Without, there is no gwo device and no flow table.</summary>
+    public bool ReturnTraffic { get; init; } = true;
+
+    /// <summary>Endpoints that get a tunnel at most.</summary>
+    public int MaxEnis { get; init; } = 1024;
+
+    /// <summary>What may wait for a tunnel that is being built.</summary>
+    public HoldLimits Hold { get; init; } = new();
+
+    /// <summary>Each endpoint's flow table.</summary>
+    public FlowTableOptions Flows { get; init; } = new();
+
+    /// <summary>Whether every received datagram is shown to <see cref="IDataPlaneObserver.OnPacketTrace"/>.</summary>
+    public bool TraceGeneve { get; init; }
+
+    /// <summary>Whether every packet read from a tunnel is shown to <see cref="IDataPlaneObserver.OnPacketTrace"/>.</summary>
+    public bool TraceTunnel { get; init; }
+}
+
+/// <summary>How many threads of a kind, and where: pinned to the listed cores, or unpinned.</summary>
+/// <param name="Count">Threads, at least 1.</param>
+/// <param name="Cores">One core for each thread, or empty: unpinned.</param>
+public sealed record ThreadPlan(int Count, IReadOnlyList<int> Cores)
+{
+    /// <summary>Unpinned threads.</summary>
+    public static ThreadPlan Unpinned(int count) => new(count, []);
+
+    /// <summary>One thread for each core listed.</summary>
+    public static ThreadPlan Pinned(IReadOnlyList<int> cores) => new(cores.Count, cores);
+
+    /// <summary>The core of thread <paramref name="index"/>, or null.</summary>
+    public int? CoreOf(int index) => Cores.Count > 0 ? Cores[index] : null;
+}
+
+/// <summary>Bounds on what waits while tunnels are being built.</summary>
+public sealed record HoldLimits
+{
+    /// <summary>Packets for one endpoint.</summary>
+    public int PacketsPerEni { get; init; } = 16_384;
+
+    /// <summary>Bytes for one endpoint.</summary>
+    public long BytesPerEni { get; init; } = 32L << 20;
+
+    /// <summary>Bytes for all endpoints together.</summary>
+    public long BytesTotal { get; init; } = 128L << 20;
+}

@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// Everything of one endpoint that outlives its devices: flow table, counters, and the gate itself, through which its
+/// packets pass into the live tunnel, or at which they wait while it is being built.
+/// </summary>
+/// <remarks>
+/// Protocol. <see cref="Port"/> is the fast path: receive threads read it without a lock and forward when it is not null.
+/// All else happens under the gate's lock: waiting, opening, closing. Opening writes what waits, in order, and publishes the
+/// port only once nothing waits; so no packet overtakes one that came before it on the same thread. Closing unpublishes the
+/// port; the owner then awaits <see cref="Quiescence"/> before it disposes the port. Only the endpoint's actor opens,
+/// refuses and closes; any data thread may suspend (a device failed under it) and hold.
+/// </remarks>
+public sealed unsafe class EniGate : IDisposable
+{
+    // Written under the lock at the last step of opening: few enough that a receive thread that waits for the lock loses no time.
+    private const int LastStep = 32;
+
+    private readonly Lock _lock = new();
+    private readonly HoldQueue _held;
+    private volatile TunnelPort? _port;
+    private DropReason _refusal;
+    private bool _isGone;
+
+    internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool)
+    {
+        EniId = eniId;
+        _held = new(options.Hold, pool);
+        Counters = new(options.ReceiveThreads.Count, options.TunnelThreads.Count);
+        Flows = options.ReturnTraffic ? new(options.Flows) : null;
+    }
+
+    /// <summary>The endpoint's ID, 64 bits.</summary>
+    public ulong EniId { get; }
+
+    /// <summary>The endpoint's flow table; null when return traffic is off.</summary>
+    public FlowTable? Flows { get; }
+
+    /// <summary>The endpoint's counters.</summary>
+    public EniCounters Counters { get; }
+
+    /// <summary>The live tunnel, or null while packets wait or are refused.</summary>
+    public TunnelPort? Port => _port;
+
+    /// <summary>Packets that wait now.</summary>
+    public int HeldPackets
+    {
+        get
+        {
+            lock (_lock)
+                return _held.Count;
+        }
+    }
+
+    /// <summary>Writes what waits into <paramref name="port"/>, in order, then lets the receive threads pass.</summary>
+    public void Open(TunnelPort port)
+    {
+        while (true)
+        {
+            HeldPackets waiting;
+            lock (_lock)
+            {
+                waiting = _held.TakeAll();
+                var count = waiting.Batches.Sum(batch => batch.Count);
+                if (count <= LastStep)
+                {
+                    Write(port, waiting);
+                    _refusal = DropReason.None;
+                    // A write may have found the port broken: then it is the fault's report that counts, and packets go on waiting.
+                    _port = port.IsFaulted ? null : port;
+                    return;
+                }
+            }
+
+            // Outside the lock: what arrives meanwhile queues behind it.
+            Write(port, waiting);
+        }
+    }
+
+    /// <summary>Packets wait from now on. The caller awaits <see cref="Quiescence"/> before it disposes the port.</summary>
+    public void Hold()
+    {
+        lock (_lock)
+        {
+            _port = null;
+            _refusal = DropReason.None;
+        }
+    }
+
+    /// <summary>Packets are dropped from now on, those that wait too, and counted as <paramref name="reason"/>.</summary>
+    public void Refuse(DropReason reason)
+    {
+        lock (_lock)
+        {
+            _port = null;
+            _refusal = reason;
+            var discarded = _held.Discard();
+            Counters.ByGate->Drop(reason, (ulong)discarded);
+        }
+    }
+
+    /// <summary>Ends the gate, unless packets wait: then it stays, for a tunnel to be built anew.</summary>
+    /// <returns>Whether it ended.</returns>
+    internal bool TryEnd()
+    {
+        lock (_lock)
+        {
+            _isGone |= _port is null && _held.Count == 0;
+            return _isGone;
+        }
+    }
+
+    /// <summary>A device of <paramref name="port"/> failed under a data thread: packets wait until the owner has rebuilt it.</summary>
+    internal void Suspend(TunnelPort port)
+    {
+        lock (_lock)
+        {
+            if (_port == port)
+                _port = null;
+        }
+    }
+
+    /// <summary>
+    /// Takes a datagram that found no live port: it waits, or is refused and counted, or passes after all.
+    /// </summary>
+    /// <param name="datagram">The Geneve datagram.</param>
+    /// <param name="path">Its outer addresses.</param>
+    /// <param name="counters">The calling thread's counters of this endpoint.</param>
+    /// <param name="port">The live port, when the gate was opened meanwhile: the caller forwards.</param>
+    /// <returns>False when the gate has ended: the caller looks the endpoint up anew.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal bool TryHold(ReadOnlySpan<byte> datagram, in OuterPath path, CounterBlock* counters, out TunnelPort? port)
+    {
+        lock (_lock)
+        {
+            port = _port;
+            if (_isGone)
+                return false;
+            if (port is not null)
+                return true;
+            if (_refusal != DropReason.None)
+                counters->Drop(_refusal);
+            else if (!_held.TryAppend(datagram, path))
+                counters->Drop(DropReason.HoldOverflow);
+            return true;
+        }
+    }
+
+    private void Write(TunnelPort port, HeldPackets waiting)
+    {
+        var now = Environment.TickCount64;
+        foreach (var batch in waiting.Batches)
+        {
+            for (int i = 0, position = 0; i < batch.Count; i++)
+            {
+                var datagram = batch.Read(ref position, out var path);
+                // It was parsed before it was held.
+                _ = GwlbGeneveHeader.TryParse(datagram, out var header);
+                fixed (byte* start = datagram)
+                {
+                    if (!port.Deliver(start, datagram.Length, header, path, queue: 0, Counters.ByGate, now))
+                        Counters.ByGate->Drop(DropReason.TunWriteFailed);
+                }
+            }
+        }
+
+        _held.Release(waiting);
+    }
+
+    /// <summary>Frees the flow table and the counters. No data thread may know the gate any more.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+            _ = _held.Discard();
+        Flows?.Dispose();
+        Counters.Dispose();
+    }
+}

@@ -1,0 +1,32 @@
+using Gwlbtun.Native.Linux;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// What the data plane tells its owners. Called on data threads and rarely (but for <see cref="OnPacketTrace"/>): an
+/// implementation posts a message and returns.
+/// </summary>
+public interface IDataPlaneObserver
+{
+    /// <summary>The first packet of an endpoint that has no gate yet: it waits in <paramref name="gate"/>.</summary>
+    void OnNewEni(EniGate gate);
+
+    /// <summary>A device of the port failed: the gate holds packets from now on. Told once for each port.</summary>
+    void OnPortFault(TunnelPort port, string device, LinuxError error);
+
+    /// <summary>A data thread ended with an exception.</summary>
+    void OnThreadDied(DataThread thread, Exception cause);
+
+    /// <summary>A packet, while tracing is on: the Geneve datagram as received, or the packet read from a tunnel.</summary>
+    void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet);
+}
+
+/// <summary>Where a traced packet was seen.</summary>
+public enum PacketTracePoint
+{
+    /// <summary>Received from the load balancer, Geneve header first.</summary>
+    FromLoadBalancer,
+
+    /// <summary>Read from a tunnel device.</summary>
+    FromTunnel,
+}

@@ -1,0 +1,146 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// Receives Geneve datagrams from one socket and delivers them to their endpoints' tunnels, on its own core. What has no
+/// live tunnel waits at the endpoint's gate.
+/// </summary>
+public sealed unsafe class ReceiveThread : DataThread
+{
+    private const ulong SocketToken = 0;
+
+    // A stop must end also under a flood: this many batches of what has arrived are still delivered.
+    private const int BatchesInFlight = 256;
+
+    private readonly UdpSocket _socket;
+    private readonly EniRegistry _registry;
+    private readonly IDataPlaneObserver _observer;
+    private readonly ReceiveBatch _batch = new();
+    private readonly CounterBlocks _counters = new(1);
+    private readonly int _queues;
+    private readonly bool _trace;
+
+    // The last endpoint, so that a run of packets for it needs no look-up. Valid within one turn.
+    private EniDirectory _directory = EniDirectory.Empty;
+    private EniGate? _lastGate;
+
+    /// <summary>Creates the thread; <see cref="DataThread.Start"/> starts it.</summary>
+    /// <param name="index">Its number among the receive threads, from 0.</param>
+    /// <param name="options">The data plane's options.</param>
+    /// <param name="socket">Where it receives. Stays the caller's.</param>
+    /// <param name="registry">The endpoints.</param>
+    /// <param name="quiescence">Where it reports its turns.</param>
+    /// <param name="observer">Whom it tells.</param>
+    public ReceiveThread(int index, DataPlaneOptions options, UdpSocket socket, EniRegistry registry, Quiescence quiescence, IDataPlaneObserver observer)
+        : base('U', index, options.ReceiveThreads.CoreOf(index), quiescence, observer)
+    {
+        _socket = socket;
+        _registry = registry;
+        _observer = observer;
+        _queues = options.TunnelThreads.Count;
+        _trace = options.TraceGeneve;
+        Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
+    }
+
+    /// <summary>Datagrams received, refused ones too, and the bytes of their UDP payloads.</summary>
+    public override CounterSnapshot Counters => _counters[0]->Snapshot();
+
+    /// <summary>Adds the drops that belong to no endpoint to <paramref name="totals"/>, indexed by <see cref="DropReason"/>.</summary>
+    public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
+
+    private protected override void Turn(int ready)
+    {
+        for (var i = 0; i < ready; i++)
+        {
+            if (!TakeWake(i))
+                _ = ReceiveOnce();
+        }
+    }
+
+    private protected override void Flush()
+    {
+        for (var i = 0; i < BatchesInFlight && ReceiveOnce() > 0; i++)
+        {
+        }
+    }
+
+    private protected override void DisposeOwned()
+    {
+        _batch.Dispose();
+        _counters.Dispose();
+    }
+
+    private int ReceiveOnce()
+    {
+        var received = _batch.Receive(_socket);
+        if (received.IsError)
+        {
+            // ENOBUFS and ENOMEM pass; anything else means that the socket is of no more use.
+            return received.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS or 12 ? 0 : received.OrThrow("receive from the Geneve socket");
+        }
+
+        var now = Environment.TickCount64;
+        _directory = _registry.Current;
+        _lastGate = null;
+        for (var i = 0; i < received.Value; i++)
+        {
+            _batch.Get(i, out var datagram);
+            _counters[0]->Count(datagram.Length, now);
+            Process(datagram, now);
+        }
+
+        _counters[0]->SetDrops(DropReason.SocketOverflow, _batch.SocketDrops);
+        return received.Value;
+    }
+
+    [SkipLocalsInit]
+    private void Process(scoped in ReceivedDatagram datagram, long now)
+    {
+        var payload = new ReadOnlySpan<byte>(datagram.Payload, datagram.Length);
+        var refusal = datagram.WasTruncated ? DropReason.ReceiveTruncated
+            : datagram.WasFragmented ? DropReason.OuterFragment
+            : DropReason.None;
+        GwlbGeneveHeader header = default;
+        if (refusal == DropReason.None)
+            refusal = GwlbGeneveHeader.TryParse(payload, out header);
+        if (_trace)
+            _observer.OnPacketTrace(PacketTracePoint.FromLoadBalancer, header.EniId, payload);
+        if (refusal != DropReason.None)
+        {
+            _counters[0]->Drop(refusal);
+            return;
+        }
+
+        var path = new OuterPath(datagram.SourceAddress, datagram.DestinationAddress, datagram.SourcePort);
+        var gate = _lastGate;
+        if (gate is null || gate.EniId != header.EniId)
+            _lastGate = gate = _directory.Find(header.EniId);
+        var counters = gate is null ? null : gate.Counters.ByReceiveThread(Index);
+        if (gate?.Port is { } port && port.Deliver(datagram.Payload, datagram.Length, header, path, Index % _queues, counters, now))
+            return;
+        DeliverLater(payload, datagram.Payload, header, path, now);
+    }
+
+    // The endpoint is unknown, or its tunnel is not live: wait at the gate, making one first.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void DeliverLater(ReadOnlySpan<byte> payload, byte* start, in GwlbGeneveHeader header, in OuterPath path, long now)
+    {
+        while (true)
+        {
+            if (_registry.Admit(header.EniId) is not { } gate)
+            {
+                _counters[0]->Drop(DropReason.TooManyEnis);
+                return;
+            }
+
+            var counters = gate.Counters.ByReceiveThread(Index);
+            if (gate.TryHold(payload, path, counters, out var port)
+                && (port is null || port.Deliver(start, payload.Length, header, path, Index % _queues, counters, now)))
+                return;
+        }
+    }
+}

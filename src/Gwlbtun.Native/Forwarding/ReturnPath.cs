@@ -1,0 +1,149 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// The way back to the load balancer: encapsulates packets in place and sends them in batches, through a raw socket, or
+/// without CAP_NET_RAW through UDP sockets bound to the flows' source ports. One tunnel thread uses it.
+/// </summary>
+internal sealed unsafe class ReturnPath : IDisposable
+{
+    private const int SendBufferBytes = 16 << 20;
+    private const int BoundSocketsPerThread = 1024;
+
+    // A full send buffer empties within microseconds unless the link stands still: this long we wait for it, in milliseconds.
+    private const int FullBufferWaitMs = 20;
+
+    private readonly SendBatch _batch = new();
+    private readonly CounterBlock*[] _counters;
+    private readonly OuterPath[] _paths;
+    private readonly RawSocket? _raw;
+    private readonly BoundSockets? _bound;
+    private readonly ushort _genevePort;
+
+    private ReturnPath(RawSocket? raw, UdpSocket receiveSocket)
+    {
+        _raw = raw;
+        _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
+        _genevePort = (ushort)receiveSocket.EndPoint.Port;
+        _counters = new CounterBlock*[_batch.Capacity];
+        _paths = new OuterPath[_batch.Capacity];
+    }
+
+    /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
+    public bool UsesBoundSockets => _bound is not null;
+
+    /// <summary>Opens the best way that there is.</summary>
+    /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
+    public static ReturnPath Open(UdpSocket receiveSocket) => new(RawSocket.TryOpen(SendBufferBytes, out _), receiveSocket);
+
+    /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes.</summary>
+    public byte* NextPacket => _batch.NextPacket;
+
+    /// <summary>Encapsulates the packet at <see cref="NextPacket"/> and queues it; sends when the batch is full.</summary>
+    /// <param name="geneveHeader">The flow's Geneve header, echoed whole.</param>
+    /// <param name="length">Bytes of the inner packet.</param>
+    /// <param name="path">The flow's outer addresses, as received.</param>
+    /// <param name="counters">Where to count if it cannot be sent.</param>
+    public void Append(ReadOnlySpan<byte> geneveHeader, int length, in OuterPath path, CounterBlock* counters)
+    {
+        var payload = _batch.NextPacket - geneveHeader.Length;
+        var payloadLength = geneveHeader.Length + length;
+        if (payloadLength > ushort.MaxValue - OuterHeader.Length)
+        {
+            counters->Drop(DropReason.SendTooBig);
+            return;
+        }
+
+        geneveHeader.CopyTo(new Span<byte>(payload, geneveHeader.Length));
+        _counters[_batch.Count] = counters;
+        _paths[_batch.Count] = path;
+        if (_raw is not null)
+        {
+            // Addresses swapped, ports kept.
+            OuterHeader.Write(new Span<byte>(payload - OuterHeader.Length, OuterHeader.Length), path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, _genevePort, payloadLength);
+            _batch.Append(payload - OuterHeader.Length, OuterHeader.Length + payloadLength, path.LoadBalancerAddress, 0);
+        }
+        else
+        {
+            _batch.Append(payload, payloadLength, path.LoadBalancerAddress, _genevePort);
+        }
+
+        if (_batch.IsFull)
+            Flush();
+    }
+
+    /// <summary>Sends what is queued.</summary>
+    public void Flush()
+    {
+        if (_batch.Count == 0)
+            return;
+        if (_raw is not null)
+            Send(_raw.Handle, 0, _batch.Count);
+        else
+            SendThroughBoundSockets();
+        _batch.Clear();
+    }
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _raw?.Dispose();
+        _bound?.Dispose();
+    }
+
+    private void SendThroughBoundSockets()
+    {
+        for (var first = 0; first < _batch.Count;)
+        {
+            // A run of packets that leave from the same address and port goes in one call.
+            ref readonly var path = ref _paths[first];
+            var end = first + 1;
+            while (end < _batch.Count && _paths[end].SourcePort == path.SourcePort && _paths[end].LocalAddress == path.LocalAddress)
+                end++;
+            var socket = _bound!.Get(path.LocalAddress, path.SourcePort);
+            if (socket.IsError)
+            {
+                for (var i = first; i < end; i++)
+                    _counters[i]->Drop(DropReason.SendNoSocket);
+            }
+            else
+            {
+                Send(socket.Value, first, end);
+            }
+
+            first = end;
+        }
+    }
+
+    private void Send(int socket, int first, int end)
+    {
+        var mayWait = true;
+        while (first < end)
+        {
+            var sent = _batch.Send(socket, first, end - first);
+            if (!sent.IsError)
+            {
+                first += sent.Value;
+                mayWait = true;
+            }
+            else if (mayWait && sent.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS)
+            {
+                mayWait = SendBatch.WaitWritable(socket, FullBufferWaitMs) && sent.Errno == LinuxError.EAGAIN;
+            }
+            else
+            {
+                // The error speaks of the first packet alone: the others go on.
+                CountFailure(first++, sent.Errno);
+                mayWait = true;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountFailure(int index, int errno) =>
+        _counters[index]->Drop(errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : DropReason.SendFailed);
+}

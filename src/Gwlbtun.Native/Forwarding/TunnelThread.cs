@@ -1,0 +1,196 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// Reads what comes back out of the tunnels, from its own queue of every device, and returns it to the load balancer behind
+/// its flow's Geneve header.
+/// </summary>
+public sealed unsafe class TunnelThread : DataThread
+{
+    private readonly ReturnPath _return;
+    private readonly IDataPlaneObserver _observer;
+    private readonly CounterBlocks _counters = new(1);
+    private readonly Lock _attaching = new();
+    private readonly int _budget;
+    private readonly bool _trace;
+
+    // Written under the lock, entries and array alike; read by the thread without it. A token is an index and a generation.
+    private volatile QueueBinding?[] _bindings = new QueueBinding?[8];
+    private uint _generation;
+
+    internal TunnelThread(int index, DataPlaneOptions options, ReturnPath returnPath, Quiescence quiescence, IDataPlaneObserver observer)
+        : base('T', index, options.TunnelThreads.CoreOf(index), quiescence, observer)
+    {
+        _return = returnPath;
+        _observer = observer;
+        _budget = options.Budget;
+        _trace = options.TraceTunnel;
+    }
+
+    /// <summary>Packets read from tunnels, kernel chatter left out, and their bytes.</summary>
+    public override CounterSnapshot Counters => _counters[0]->Snapshot();
+
+    /// <summary>Watches the thread's queue of each of the port's devices. Any thread may call.</summary>
+    internal void Attach(TunnelPort port)
+    {
+        lock (_attaching)
+        {
+            Watch(new(port, port.Ingress, Index, port.Gate.Counters.FromIngress(Index), ++_generation));
+            if (port.Egress is { } egress)
+                Watch(new(port, egress, Index, port.Gate.Counters.FromEgress(Index), ++_generation));
+        }
+    }
+
+    /// <summary>Forgets the port. Any thread may call; the caller then awaits <see cref="Quiescence"/>.</summary>
+    internal void Detach(TunnelPort port)
+    {
+        lock (_attaching)
+        {
+            var bindings = _bindings;
+            for (var i = 0; i < bindings.Length; i++)
+            {
+                if (bindings[i] is not { } binding || binding.Port != port)
+                    continue;
+                Epoll.Remove(binding.Handle);
+                Volatile.Write(ref bindings[i], null);
+            }
+        }
+    }
+
+    private void Watch(QueueBinding binding)
+    {
+        var bindings = _bindings;
+        var slot = Array.IndexOf(bindings, null);
+        if (slot < 0)
+        {
+            slot = bindings.Length;
+            Array.Resize(ref bindings, slot * 2);
+            _bindings = bindings;
+        }
+
+        Volatile.Write(ref bindings[slot], binding);
+        Epoll.Add(binding.Handle, ((ulong)binding.Generation << 32) | (uint)slot).OrThrow($"watch a queue of {binding.Device.Name}");
+    }
+
+    private protected override void Turn(int ready)
+    {
+        var now = Environment.TickCount64;
+        for (var i = 0; i < ready; i++)
+        {
+            if (TakeWake(i))
+                continue;
+            var token = Epoll.Token(i);
+            // Read anew for each event: one attached in this very turn may lie in a larger array.
+            var binding = Volatile.Read(ref _bindings[(int)(uint)token]);
+            if (binding is null || binding.Generation != (uint)(token >> 32))
+                continue;
+            if (Epoll.HasFailed(i))
+                Fail(binding, new(LinuxError.EBADFD));
+            else
+                Drain(binding, now);
+        }
+
+        _return.Flush();
+    }
+
+    private protected override void Flush()
+    {
+        var now = Environment.TickCount64;
+        foreach (var binding in _bindings)
+        {
+            if (binding is not null)
+                Drain(binding, now);
+        }
+
+        _return.Flush();
+    }
+
+    private protected override void DisposeOwned()
+    {
+        _return.Dispose();
+        _counters.Dispose();
+    }
+
+    private void Drain(QueueBinding binding, long now)
+    {
+        for (var taken = 0; taken < _budget; taken++)
+        {
+            var packet = _return.NextPacket;
+            var read = binding.Device.Read(Index, packet, SendBatch.PacketBytes);
+            if (read.IsError)
+            {
+                // ENOMEM and ENOBUFS pass by themselves.
+                if (read.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or 12))
+                    Fail(binding, read.Error);
+                return;
+            }
+
+            Return(binding, packet, read.Value, now);
+        }
+    }
+
+    [SkipLocalsInit]
+    private void Return(QueueBinding binding, byte* start, int length, long now)
+    {
+        var packet = new ReadOnlySpan<byte>(start, length);
+        var gate = binding.Port.Gate;
+        if (_trace)
+            _observer.OnPacketTrace(PacketTracePoint.FromTunnel, gate.EniId, packet);
+        var refusal = InnerPacket.TryParse(packet, out var inner);
+        if (refusal != DropReason.None)
+        {
+            binding.Counters->Drop(refusal);
+            return;
+        }
+
+        if (KernelChatter.Matches(packet, inner))
+        {
+            binding.Counters->Drop(DropReason.KernelChatter);
+            return;
+        }
+
+        _counters[0]->Count(length, now);
+        binding.Counters->Count(length, now);
+        if (gate.Flows is not { } flows)
+        {
+            binding.Counters->Drop(DropReason.ReturnDisabled);
+            return;
+        }
+
+        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
+        var headerLength = flows.Find(FlowKey.From(packet, inner), new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out var path, now);
+        if (headerLength == 0)
+        {
+            binding.Counters->Drop(DropReason.NoFlow);
+            return;
+        }
+
+        _return.Append(new ReadOnlySpan<byte>(header, headerLength), inner.Length, path, binding.Counters);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Fail(QueueBinding binding, LinuxError error)
+    {
+        // Level-triggered: a failed queue would be reported for ever.
+        Epoll.Remove(binding.Handle);
+        binding.Port.ReportFault(binding.Device, error);
+    }
+
+    /// <summary>One queue of one device, as this thread watches it.</summary>
+    private sealed class QueueBinding(TunnelPort port, TunDevice device, int queue, CounterBlock* counters, uint generation)
+    {
+        public TunnelPort Port { get; } = port;
+
+        public TunDevice Device { get; } = device;
+
+        public int Handle { get; } = device.QueueHandle(queue);
+
+        public CounterBlock* Counters { get; } = counters;
+
+        public uint Generation { get; } = generation;
+    }
+}
