@@ -5,8 +5,6 @@ using Gwlbtun.EndToEnd.Tests.Programs;
 using Xunit;
 using Xunit.Abstractions;
 
-[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
-
 // Each test has the machine's two or so cores for itself.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
 
