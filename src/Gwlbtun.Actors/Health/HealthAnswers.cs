@@ -1,4 +1,5 @@
 using System.Text;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Stats;
 
 namespace Gwlbtun.Actors.Health;
@@ -10,7 +11,7 @@ internal sealed record HealthAnswer(bool Healthy, ReadOnlyMemory<byte> Body, lon
 /// Turns reports into answers. However many clients ask, at most one report is being taken at any time, and it serves
 /// everybody who asks within <see cref="Freshness"/> of it: polling the endpoint harder does not make it cost more.
 /// </summary>
-internal sealed class HealthAnswers(IHealthSource source, HealthOptions options, TimeProvider time)
+internal sealed class HealthAnswers(IHealthSource source, HealthSettings settings, TimeProvider time)
 {
     /// <summary>How long a report is waited for.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -50,7 +51,7 @@ internal sealed class HealthAnswers(IHealthSource source, HealthOptions options,
         var report = await ReportAsync().ConfigureAwait(false);
         if (stopReason is not null)
             report = report with { Healthy = false, Problems = [stopReason, .. report.Problems] };
-        return new HealthAnswer(report.Healthy, options.StatusOnly ? default : Render(report), time.GetTimestamp());
+        return new HealthAnswer(report.Healthy, settings.StatusOnly ? default : Render(report), time.GetTimestamp());
     }
 
     private async Task<GatewayReport> ReportAsync()
@@ -70,9 +71,9 @@ internal sealed class HealthAnswers(IHealthSource source, HealthOptions options,
         }
     }
 
-    private ReadOnlyMemory<byte> Render(GatewayReport report) => options.Format switch
+    private ReadOnlyMemory<byte> Render(GatewayReport report) => settings.Format switch
     {
-        ReportFormat.Json => JsonReport.Render(report),
+        HealthFormat.Json => JsonReport.Render(report),
         _ => Encoding.UTF8.GetBytes(TextReport.Render(report)),
     };
 }

@@ -1,3 +1,4 @@
+using Gwlbtun.Actors.Configuration;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -5,13 +6,13 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gwlbtun.Actors.Health;
 
 /// <summary>What the health endpoint does with a request, whatever it asks for.</summary>
-internal sealed class HealthApplication(HealthAnswers answers, HealthOptions options) : IHttpApplication<IFeatureCollection>
+internal sealed class HealthApplication(HealthAnswers answers, HealthSettings settings) : IHttpApplication<IFeatureCollection>
 {
     // Kestrel takes over all of a write before it looks at how fast the client reads; in pieces, a slow client holds
     // little of a long report.
     private const int PieceLength = 32 * 1024;
 
-    private readonly string _contentType = options.Format == ReportFormat.Json ? "application/json" : "text/html";
+    private readonly string _contentType = settings.Format == HealthFormat.Json ? "application/json" : "text/html";
 
     public IFeatureCollection CreateContext(IFeatureCollection contextFeatures) => contextFeatures;
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Gwlbtun.Actors.Configuration;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -20,17 +21,17 @@ public sealed class HealthServer : IAsyncDisposable
 {
     private static readonly TimeSpan _stopPatience = TimeSpan.FromSeconds(1);
 
-    private readonly HealthOptions _options;
+    private readonly HealthSettings _settings;
     private readonly HealthAnswers _answers;
     private readonly KestrelServer _server;
 
     /// <summary>Prepares the endpoint; <see cref="StartAsync"/> opens it.</summary>
-    public HealthServer(IHealthSource source, HealthOptions options, ILoggerFactory logging, TimeProvider? time = null)
+    public HealthServer(IHealthSource source, HealthSettings settings, ILoggerFactory logging, TimeProvider? time = null)
     {
-        _options = options;
-        _answers = new HealthAnswers(source, options, time ?? TimeProvider.System);
+        _settings = settings;
+        _answers = new HealthAnswers(source, settings, time ?? TimeProvider.System);
         _server = new KestrelServer(
-            Options.Create(KestrelOptions(options.Port)),
+            Options.Create(KestrelOptions(settings.Port)),
             new SocketTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 128 }), logging),
             logging);
     }
@@ -44,11 +45,11 @@ public sealed class HealthServer : IAsyncDisposable
     {
         try
         {
-            await _server.StartAsync(new HealthApplication(_answers, _options), cancellation).ConfigureAwait(false);
+            await _server.StartAsync(new HealthApplication(_answers, _settings), cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw HealthPortException.From(_options.Port, e);
+            throw HealthPortException.From(_settings.Port, e);
         }
     }
 

@@ -41,7 +41,7 @@ public sealed record ThreadReport(
     int Number, int ThreadId, bool Healthy, ulong Packets, ulong Bytes, double? SecondsSinceLastPacket);
 
 /// <summary>What became of the hook scripts since start.</summary>
-/// <param name="Run">Hooks started.</param>
-/// <param name="Failed">Hooks that could not be started, or ended with an exit code other than 0.</param>
-/// <param name="TimedOut">Hooks that were stopped because they took too long.</param>
+/// <param name="Run">Hooks that ended, or could not be started.</param>
+/// <param name="Failed">Of these, how many could not be started, or ended by a signal or with an exit code other than 0.</param>
+/// <param name="TimedOut">Of these, how many were ended because they took too long.</param>
 public sealed record HookReport(ulong Run, ulong Failed, ulong TimedOut);

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Reflection;
+using Gwlbtun.Actors.CommandLine;
 
 namespace Gwlbtun.Actors.Stats;
 
@@ -10,16 +10,13 @@ namespace Gwlbtun.Actors.Stats;
 /// <param name="ResidentBytes">Its resident memory.</param>
 public sealed record ProcessReport(string Version, int ProcessId, double UptimeSeconds, long ResidentBytes)
 {
-    private static readonly string _version =
-        typeof(ProcessReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-
     // Taken once: the wall clock may be set while we run, the stopwatch may not.
     private static readonly long _reference = Stopwatch.GetTimestamp();
     private static readonly TimeSpan _uptimeAtReference = UptimeNow();
 
     /// <summary>Reads the current values.</summary>
     public static ProcessReport Current() => new(
-        _version,
+        ProgramVersion.Number,
         Environment.ProcessId,
         (_uptimeAtReference + Stopwatch.GetElapsedTime(_reference)).TotalSeconds,
         Environment.WorkingSet);

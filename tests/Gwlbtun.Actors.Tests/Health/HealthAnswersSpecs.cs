@@ -1,4 +1,5 @@
 using System.Text;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Xunit;
 
@@ -102,7 +103,7 @@ public class HealthAnswersSpecs
         Assert.False((await after).Healthy);
     }
 
-    private HealthAnswers Answers() => new(_source, new HealthOptions(0), _clock);
+    private HealthAnswers Answers() => new(_source, new HealthSettings(0, HealthFormat.Text, false), _clock);
 
     private static string Text(HealthAnswer answer) => Encoding.UTF8.GetString(answer.Body.Span);
 

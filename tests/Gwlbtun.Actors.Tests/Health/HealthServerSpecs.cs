@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -40,7 +41,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
     [Fact]
     public async Task Should_answer_with_json_when_asked_to()
     {
-        var port = await StartAsync(ReportFormat.Json);
+        var port = await StartAsync(HealthFormat.Json);
 
         using var response = await _client.GetAsync(Local(port));
 
@@ -104,7 +105,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
     public async Task Should_deliver_a_long_report_whole()
     {
         _source.Report = SampleReports.Healthy with { Enis = [.. Enumerable.Repeat(SampleReports.EniWithReturnTraffic(), 300)] };
-        var port = await StartAsync(ReportFormat.Json);
+        var port = await StartAsync(HealthFormat.Json);
 
         var body = await _client.GetByteArrayAsync(Local(port));
 
@@ -117,7 +118,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
     public async Task Should_answer_with_the_status_code_alone_when_told_so(bool healthy, HttpStatusCode expected)
     {
         _source.Report = healthy ? SampleReports.Healthy : SampleReports.Failing;
-        var port = await StartAsync(ReportFormat.Json, statusOnly: true);
+        var port = await StartAsync(HealthFormat.Json, statusOnly: true);
 
         using var response = await _client.GetAsync(Local(port));
 
@@ -220,7 +221,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         using var other = new TcpListener(IPAddress.Any, 0);
         other.Start();
         var port = (ushort)((IPEndPoint)other.LocalEndpoint).Port;
-        _server = Server(new HealthOptions(port));
+        _server = Server(new HealthSettings(port, HealthFormat.Text, false));
 
         var failure = await Assert.ThrowsAsync<HealthPortException>(() => _server.StartAsync());
 
@@ -238,14 +239,14 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         await Assert.ThrowsAnyAsync<SocketException>(() => ConnectAsync(port));
     }
 
-    private async Task<int> StartAsync(ReportFormat format = ReportFormat.Text, bool statusOnly = false)
+    private async Task<int> StartAsync(HealthFormat format = HealthFormat.Text, bool statusOnly = false)
     {
-        _server = Server(new HealthOptions(0, format, statusOnly));
+        _server = Server(new HealthSettings(0, format, statusOnly));
         await _server.StartAsync();
         return _server.Port;
     }
 
-    private HealthServer Server(HealthOptions options) => new(_source, options, NullLoggerFactory.Instance);
+    private HealthServer Server(HealthSettings settings) => new(_source, settings, NullLoggerFactory.Instance);
 
     private static Uri Local(int port, string path = "/") => new($"http://127.0.0.1:{port}{path}");
 

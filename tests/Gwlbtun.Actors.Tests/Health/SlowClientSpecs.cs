@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -12,7 +13,7 @@ public class SlowClientSpecs
     [Fact]
     public async Task Should_end_the_connection_when_a_request_does_not_get_finished()
     {
-        await using var server = new HealthServer(new ScriptedSource(), new HealthOptions(0), NullLoggerFactory.Instance);
+        await using var server = new HealthServer(new ScriptedSource(), new HealthSettings(0, HealthFormat.Text, false), NullLoggerFactory.Instance);
         await server.StartAsync();
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, server.Port);
