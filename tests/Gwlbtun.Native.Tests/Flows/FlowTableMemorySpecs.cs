@@ -1,0 +1,78 @@
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Wire;
+using Xunit;
+
+namespace Gwlbtun.Native.Tests.Flows;
+
+[Collection(UndisturbedCollection.Name)]
+public class FlowTableMemorySpecs
+{
+    private const int BytesPerFlow = 128;
+
+    [Fact]
+    public void Should_take_at_most_128_bytes_for_each_of_a_million_IPv4_flows()
+    {
+        const uint Flows = 1_000_000;
+        using var table = new FlowTable(new FlowTableOptions());
+        long before = ResidentBytes();
+
+        for (uint i = 0; i < Flows; i++)
+        {
+            LearnBothWays(table, SampleFlow.Tcp4(i), SampleFlow.Tcp4(i, reversed: true), i);
+            if (i % 250_000 == 0 && i > 0)
+                Assert.InRange(table.MemoryBytes / i, 64, BytesPerFlow);
+        }
+
+        long resident = ResidentBytes() - before;
+        Assert.Equal(Flows, table.Count(FlowFamily.V4, FlowProtocol.Tcp));
+        Assert.InRange(table.MemoryBytes / (double)Flows, 64, BytesPerFlow);
+        // Freed memory of earlier tests may have been used again, so there is no lower bound.
+        Assert.InRange(resident / (double)Flows, double.NegativeInfinity, BytesPerFlow);
+        for (uint i = 0; i < Flows; i += 101)
+            Assert.True(SampleFlow.IsKnown(table, SampleFlow.Tcp4(i)));
+    }
+
+    [Fact]
+    public void Should_allocate_nothing_on_the_managed_heap_while_flows_come_and_go()
+    {
+        using var table = new FlowTable(new FlowTableOptions { MaxFlows = 30_000 });
+        // Once before, for what the runtime allocates when it compiles.
+        Exercise(table, from: 0);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Exercise(table, from: 100_000);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.InRange(table.Evicted, 1, long.MaxValue);
+        Assert.InRange(table.TimedOut(FlowFamily.V6, FlowProtocol.Udp), 1, long.MaxValue);
+    }
+
+    private static void Exercise(FlowTable table, uint from)
+    {
+        Span<byte> answer = stackalloc byte[GwlbGeneveHeader.MaximumLength];
+        for (uint i = from; i < from + 50_000; i++)
+        {
+            LearnBothWays(table, SampleFlow.Mixed(i), SampleFlow.Mixed(i, reversed: true), i);
+            LearnBothWays(table, SampleFlow.Mixed(i), SampleFlow.Mixed(i, reversed: true), i);
+            table.Find(SampleFlow.Mixed(i), answer, out _, i);
+            // Towards the end, flows also expire.
+            table.Sweep(i < from + 40_000 ? i : i + 1_000_000, 64);
+        }
+    }
+
+    private static void LearnBothWays(FlowTable table, in FlowKey there, in FlowKey back, uint cookie)
+    {
+        Span<byte> header = stackalloc byte[GwlbGeneveHeader.StandardLength];
+        GeneveWriter.WriteGwlbHeader(header, EtherType.Ipv4, eniId: 1 + (cookie % 5), attachmentId: cookie, flowCookie: cookie);
+        _ = GwlbGeneveHeader.TryParse(header, out GwlbGeneveHeader parsed);
+        table.Learn(there, header, parsed, new OuterPath(1, 2, (ushort)cookie), cookie);
+        table.Learn(back, header, parsed, new OuterPath(3, 2, (ushort)cookie), cookie);
+    }
+
+    private static long ResidentBytes()
+    {
+        // proc_pid_statm(5): the second number is the resident set in pages.
+        string pages = File.ReadAllText("/proc/self/statm").Split(' ')[1];
+        return long.Parse(pages, System.Globalization.CultureInfo.InvariantCulture) * Environment.SystemPageSize;
+    }
+}

@@ -1,0 +1,10 @@
+using Xunit;
+
+namespace Gwlbtun.Native.Tests.Flows;
+
+/// <summary>Tests that measure the process: nothing else runs beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public static class UndisturbedCollection
+{
+    public const string Name = "Undisturbed";
+}
