@@ -15,11 +15,11 @@ public class FlowTableStressSpecs
 
     [Theory]
     // One segment, where all meet.
-    [InlineData(40, 4, 2_000_000, 400_000)]
+    [InlineData(40, 4, 2_000_000, 100_000)]
     // Growth and splits the whole time.
-    [InlineData(100_000, 50, 2_000_000, 250_000)]
+    [InlineData(60_000, 50, 2_000_000, 80_000)]
     // Full: each insert evicts; more shapes than templates may be held.
-    [InlineData(30_000, 2_000, 4_000, 250_000)]
+    [InlineData(30_000, 2_000, 4_000, 80_000)]
     public async Task Should_never_return_a_torn_or_foreign_header(int flows, int shapes, int maxFlows, int learnsPerWriter)
     {
         using var table = new FlowTable(new FlowTableOptions
