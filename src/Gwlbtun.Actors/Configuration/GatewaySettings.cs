@@ -1,6 +1,5 @@
 using System.Net;
 using Akka.Configuration;
-using Gwlbtun.Actors.Health;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -112,8 +111,18 @@ public enum CreateFailureAction
 /// <param name="Port">TCP port of the HTTP endpoint; 0 = none.</param>
 /// <param name="Format">The body of an answer at any path that names no format.</param>
 /// <param name="StatusOnly">The status code alone, with an empty body.</param>
-public sealed record HealthSettings(ushort Port, ReportFormat Format, bool StatusOnly);
+public sealed record HealthSettings(ushort Port, HealthFormat Format, bool StatusOnly);
 
+
+/// <summary>Key <c>health.format</c>.</summary>
+public enum HealthFormat
+{
+    /// <summary>HTML with the C++ handler's lines of text.</summary>
+    Text,
+
+    /// <summary>JSON with the C++ handler's keys.</summary>
+    Json,
+}
 
 /// <summary>Section <c>shutdown</c>.</summary>
 /// <param name="Drain">How long traffic goes on after health has turned 503.</param>

@@ -1,5 +1,4 @@
 using System.Net;
-using Gwlbtun.Actors.Health;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -67,8 +66,8 @@ internal static class SettingKeys
         ("continue", CreateFailureAction.Continue), ("retire", CreateFailureAction.Retire)));
 
     public static readonly SettingKey<int> HealthPort = Key("health.port", SettingTypes.Integer(0, MaximumPort));
-    public static readonly SettingKey<ReportFormat> HealthFormat = Key("health.format", SettingTypes.Word(
-        ("text", ReportFormat.Text), ("json", ReportFormat.Json)));
+    public static readonly SettingKey<HealthFormat> HealthFormat = Key("health.format", SettingTypes.Word(
+        ("text", Configuration.HealthFormat.Text), ("json", Configuration.HealthFormat.Json)));
     public static readonly SettingKey<bool> HealthStatusOnly = Key("health.status-only", SettingTypes.Switch);
 
     public static readonly SettingKey<TimeSpan> ShutdownDrain = Key("shutdown.drain", SettingTypes.Duration(_none, _day));
