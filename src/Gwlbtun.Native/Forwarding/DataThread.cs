@@ -20,6 +20,7 @@ public abstract class DataThread : IDisposable
     private readonly Thread _thread;
     private volatile bool _isStopping;
     private volatile bool _isAlive;
+    private volatile Exception? _failure;
     private volatile int _threadId;
     private long _allocatedBytes;
 
@@ -76,6 +77,13 @@ public abstract class DataThread : IDisposable
         _wake.Signal();
     }
 
+    /// <summary>Makes the thread throw in its next turn, as a defect in it would. For tests of whoever supervises it.</summary>
+    internal void Fail(Exception cause)
+    {
+        _failure = cause;
+        _wake.Signal();
+    }
+
     /// <summary>Works through what one wait brought.</summary>
     /// <param name="ready">How many events of <see cref="Epoll"/> are to be looked at.</param>
     private protected abstract void Turn(int ready);
@@ -108,6 +116,8 @@ public abstract class DataThread : IDisposable
             while (!_isStopping)
             {
                 var ready = Epoll.Wait(-1).OrThrow("wait for packets");
+                if (_failure is { } failure)
+                    throw failure;
                 turn.Enter();
                 Turn(ready);
                 turn.Leave();

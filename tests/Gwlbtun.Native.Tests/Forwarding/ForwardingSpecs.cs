@@ -1,0 +1,208 @@
+using System.Buffers.Binary;
+using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Wire;
+using Xunit;
+
+namespace Gwlbtun.Native.Tests.Forwarding;
+
+public unsafe class ForwardingSpecs
+{
+    private const ulong Eni = 0x0b8ee1d4db0c51c0;
+
+    [Fact]
+    public void Should_return_the_inner_packet_behind_its_own_Geneve_header() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        using var port = lab.Establish(Eni);
+        var sent = ForwardingLab.Datagram(Eni, 0xdecafbad, size: 1400);
+
+        lab.Send(sent);
+
+        var returned = Assert.Single(lab.ReceiveReturned(1));
+        Assert.Equal(sent.AsSpan(0, 40), returned.AsSpan(0, 40));
+        // One hop further: TTL and with it the header checksum are the router's to change.
+        Assert.Equal(63, returned[48]);
+        Assert.Equal(sent.AsSpan(52), returned.AsSpan(52));
+    });
+
+    [Fact]
+    public void Should_return_from_the_flows_own_source_port() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        using var port = lab.Establish(Eni);
+        lab.Send(ForwardingLab.Datagram(Eni, 1));
+        var sources = new List<(uint Address, ushort Port)>();
+        while (sources.Count == 0)
+            lab.ReceiveSome((ref datagram) => sources.Add((datagram.SourceAddress, datagram.SourcePort)));
+        Assert.Equal((0x0200007fu, ForwardingLab.SourcePort), Assert.Single(sources));
+    });
+
+    [Fact]
+    public void Should_allocate_nothing_on_data_threads_while_a_million_packets_pass() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        using var port = lab.Establish(Eni);
+        Pump(lab, 20_000);
+        DataThread[] threads = [.. lab.Receivers, .. lab.Pool.Threads];
+        var before = threads.Select(thread => thread.AllocatedBytes).ToArray();
+
+        Pump(lab, 1_000_000);
+
+        Assert.Equal(before, threads.Select(thread => thread.AllocatedBytes));
+        Assert.Equal(0ul, lab.Drops().Aggregate(0ul, (sum, count) => sum + count));
+    });
+
+    [Fact]
+    public void Should_deliver_held_packets_in_order_and_before_later_ones_when_the_gate_opens_under_traffic() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var numbered = Enumerable.Range(0, 3000).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i)).ToArray();
+        lab.Send(numbered.AsSpan(0, 2000));
+        var gate = lab.NewEnis.Take();
+        Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets == 2000, TimeSpan.FromSeconds(5)));
+        var port = lab.OpenPort(gate);
+
+        // The rest arrives while the gate is being opened.
+        var opening = new Thread(() => gate.Open(port));
+        opening.Start();
+        lab.Send(numbered.AsSpan(2000));
+        opening.Join();
+
+        var returned = lab.ReceiveReturned(3000);
+        Assert.Equal(Enumerable.Range(0, 3000), returned.Select(ForwardingLab.SequenceOf));
+        lab.ClosePort(port);
+    });
+
+    [Fact]
+    public void Should_lose_nothing_when_tunnels_are_withdrawn_and_rebuilt_under_traffic() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var steady = lab.Establish(Eni);
+        var coming = lab.Establish(Eni + 1);
+        var stop = false;
+        long sent = 0;
+        long returned = 0;
+        var traffic = new Thread(() =>
+        {
+            while (!Volatile.Read(ref stop) || returned < sent)
+            {
+                if (!Volatile.Read(ref stop) && sent - returned < 256)
+                {
+                    lab.Send(ForwardingLab.Datagram(Eni, 1), ForwardingLab.Datagram(Eni, 1, source: "0a000007"));
+                    sent += 2;
+                }
+
+                lab.ReceiveSome((ref datagram) => returned += BinaryPrimitives.ReadUInt64BigEndian(new Span<byte>(datagram.Payload + 12, 8)) == Eni ? 1 : 0);
+                // Its packets may be lost in the queues of devices that are deleted; they must never crash or stray.
+                lab.Send(ForwardingLab.Datagram(Eni + 1, 2));
+            }
+        });
+        traffic.Start();
+
+        for (var round = 0; round < 40; round++)
+        {
+            var gate = coming.Gate;
+            lab.ClosePort(coming);
+            coming = lab.OpenPort(gate);
+            gate.Open(coming);
+        }
+
+        Volatile.Write(ref stop, true);
+        Assert.True(traffic.Join(TimeSpan.FromSeconds(20)), $"{sent - returned} packets of the steady endpoint were lost. {lab.DescribeDrops()}");
+        Assert.Empty(lab.Faults);
+        Assert.Empty(lab.Deaths);
+        lab.ClosePort(coming);
+        lab.ClosePort(steady);
+    });
+
+    [Fact]
+    public void Should_report_once_and_hold_packets_when_a_device_is_deleted() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var port = lab.Establish(Eni);
+        var gate = port.Gate;
+
+        NetworkNamespace.Shell($"ip link del {port.Ingress.Name}");
+        lab.Send(ForwardingLab.Datagram(Eni, 1), ForwardingLab.Datagram(Eni, 2), ForwardingLab.Datagram(Eni, 3));
+
+        Assert.True(lab.Faults.TryTake(out var fault, TimeSpan.FromSeconds(1)));
+        Assert.Equal(port, fault.Port);
+        Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets == 3, TimeSpan.FromSeconds(1)), $"{gate.HeldPackets} held. {lab.DescribeDrops()}");
+        lab.ClosePort(port);
+        using var rebuilt = lab.OpenPort(gate);
+        gate.Open(rebuilt);
+        Assert.Equal(3, lab.ReceiveReturned(3).Count);
+        Assert.Empty(lab.Faults);
+        lab.ClosePort(rebuilt);
+    });
+
+    [Fact]
+    public void Should_say_so_when_a_thread_dies_and_go_on_with_another() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        using var port = lab.Establish(Eni);
+        var receiver = lab.Receivers[0];
+        foreach (var thread in lab.Pool.Threads.Append<DataThread>(receiver))
+            thread.Fail(new InvalidOperationException("A defect."));
+
+        foreach (var death in Enumerable.Range(0, 3).Select(_ => lab.Deaths.Take()))
+        {
+            Assert.False(death.Thread.IsAlive);
+            if (death.Thread is TunnelThread dead)
+                lab.Pool.Replace(dead);
+        }
+
+        lab.Receivers[0] = lab.StartReceiver(0);
+        receiver.Dispose();
+        lab.Send(ForwardingLab.Datagram(Eni, 5));
+        Assert.Single(lab.ReceiveReturned(1));
+    });
+
+    [Fact]
+    public void Should_drop_and_count_what_does_not_fit_when_packets_wait() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { Hold = new() { PacketsPerEni = 10 } });
+        lab.Send([.. Enumerable.Range(0, 25).Select(i => ForwardingLab.Datagram(Eni, (uint)i))]);
+        var gate = lab.NewEnis.Take();
+        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.HoldOverflow] == 15, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
+        Assert.Equal(10, gate.HeldPackets);
+
+        gate.Refuse(DropReason.EniParked);
+
+        Assert.Equal(0, gate.HeldPackets);
+        Assert.Equal(0, lab.Registry.HeldBytes);
+        Assert.Equal(10ul, lab.Drops()[(int)DropReason.EniParked]);
+        Assert.True(lab.Registry.TryRemove(gate));
+    });
+
+    [Fact]
+    public void Should_admit_no_more_endpoints_than_configured() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { MaxEnis = 2 });
+        lab.Send([.. Enumerable.Range(0, 5).Select(i => ForwardingLab.Datagram(Eni + (ulong)i, 0))]);
+        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.TooManyEnis] == 3, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
+        Assert.Equal(2, lab.Registry.Current.Gates.Count);
+    });
+
+    private static void Pump(ForwardingLab lab, int packets)
+    {
+        var burst = Enumerable.Range(0, 64).Select(i => ForwardingLab.Datagram(Eni, 1, source: $"0a0000{i + 1:x2}")).ToArray();
+        var sent = 0;
+        var returned = 0;
+        var last = Environment.TickCount64;
+        while (returned < packets)
+        {
+            if (sent < packets && sent - returned < 512)
+            {
+                lab.Send(burst);
+                sent += burst.Length;
+            }
+
+            var some = lab.ReceiveSome((ref datagram) => { });
+            returned += some;
+            if (some > 0)
+                last = Environment.TickCount64;
+            Assert.True(Environment.TickCount64 - last < 5000, $"{sent - returned} packets did not come back. {lab.DescribeDrops()}");
+        }
+    }
+}
