@@ -60,8 +60,8 @@ check "Format" dotnet format gwlbtun.sln --verify-no-changes --no-restore
 mapfile -t scripts < <(shell_scripts)
 check "Shell scripts" shellcheck -x "${scripts[@]}"
 
-export GWLBTUN_PUBLISHED=$artifacts/gwlbtun/gwlbtun
-export GWLBTUN_EMULATOR=$PWD/tests/Gwlbtun.Emulator/bin/Release/net10.0/gwlb-emulator
+export E2E_GWLBTUN=$artifacts/gwlbtun/gwlbtun
+export E2E_EMULATOR=$PWD/tests/Gwlbtun.Emulator/bin/Release/net10.0/gwlb-emulator
 for project in tests/*.Tests; do
   name=${project##*/}
   if [ $# -gt 0 ]; then

@@ -3,8 +3,8 @@
 # the load balancer through gwo. Endpoints must not have overlapping client addresses.
 # On EC2 the instance needs its source/destination check off.
 #
-# GWLBTUN_UPLINK      the interface to leave by          (that of the default route)
-# GWLBTUN_MARK_SHIFT  the 12 bits of the packet mark that tell endpoints apart start here (16, so 0x0fff0000)
+# HOOK_UPLINK      the interface to leave by          (that of the default route)
+# HOOK_MARK_SHIFT  the 12 bits of the packet mark that tell endpoints apart start here (16, so 0x0fff0000)
 
 # shellcheck source=example-scripts/hook-functions.sh
 . "$(dirname "$0")/hook-functions.sh"
@@ -12,11 +12,11 @@ begin_hook "$@"
 
 [ "$gwo" != none ] || fail "needs return traffic: gwlbtun runs with --no-return"
 
-uplink=${GWLBTUN_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
-[ -n "$uplink" ] || fail "no default route to take the uplink from: set GWLBTUN_UPLINK"
+uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
+[ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
 
 claim_number
-shift_by=${GWLBTUN_MARK_SHIFT:-16}
+shift_by=${HOOK_MARK_SHIFT:-16}
 mask=$(printf '0x%x' $((most_endpoints << shift_by)))
 mark=$(printf '0x%x/%s' $((number << shift_by)) "$mask")
 

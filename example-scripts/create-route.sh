@@ -2,7 +2,7 @@
 # Plain IP forwarding: what comes in on gwi is routed by this host's own routing tables, and passes the FORWARD chain.
 # Replies that this host is to hand back need a route to gwo.
 #
-# GWLBTUN_ROUTE=back sends everything back to the load balancer instead, through gwo: one arm, with the FORWARD chain as
+# HOOK_ROUTE=back sends everything back to the load balancer instead, through gwo: one arm, with the FORWARD chain as
 # the place to filter. Each endpoint gets a routing table of its own.
 
 # shellcheck source=example-scripts/hook-functions.sh
@@ -12,8 +12,8 @@ begin_hook "$@"
 enable_forwarding
 disable_rp_filter "$gwi"
 
-if [ "${GWLBTUN_ROUTE:-host}" = back ]; then
-  [ "$gwo" != none ] || fail "GWLBTUN_ROUTE=back needs return traffic: gwlbtun runs with --no-return"
+if [ "${HOOK_ROUTE:-host}" = back ]; then
+  [ "$gwo" != none ] || fail "HOOK_ROUTE=back needs return traffic: gwlbtun runs with --no-return"
   claim_number
   each_ip ip route add default dev "$gwo" table "$table"
   each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"

@@ -8,15 +8,15 @@
 # nothing of anybody else's.
 #
 # Settings, from the environment (gwlbtun passes its own on):
-#   GWLBTUN_STATE_DIR    where the journals are kept                        (/run/gwlbtun)
-#   GWLBTUN_TABLE_BASE   routing tables are this plus the endpoint's number (10000)
-#   GWLBTUN_RULE_PREF    preference of the ip rules                         (10000)
+#   HOOK_STATE_DIR    where the journals are kept                        (/run/gwlbtun)
+#   HOOK_TABLE_BASE   routing tables are this plus the endpoint's number (10000)
+#   HOOK_RULE_PREF    preference of the ip rules                         (10000)
 
 set -euo pipefail
 
-state_dir=${GWLBTUN_STATE_DIR:-/run/gwlbtun}
-table_base=${GWLBTUN_TABLE_BASE:-10000}
-rule_pref=${GWLBTUN_RULE_PREF:-10000}
+state_dir=${HOOK_STATE_DIR:-/run/gwlbtun}
+table_base=${HOOK_TABLE_BASE:-10000}
+rule_pref=${HOOK_RULE_PREF:-10000}
 most_endpoints=4095
 
 say() { echo "${0##*/}: $*"; }
@@ -31,7 +31,7 @@ begin_hook() {
   journal=$state_dir/$eni.undo
   case $action in
     CREATE)
-      (umask 077 && mkdir -p "$state_dir") || fail "cannot write to $state_dir: set GWLBTUN_STATE_DIR"
+      (umask 077 && mkdir -p "$state_dir") || fail "cannot write to $state_dir: set HOOK_STATE_DIR"
       undo
       trap undo_if_failed EXIT
       ;;

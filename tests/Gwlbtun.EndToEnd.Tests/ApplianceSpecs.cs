@@ -1,7 +1,6 @@
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Gwlbtun.EndToEnd.Tests.Programs;
-
 using Xunit;
 using Xunit.Abstractions;
 
@@ -31,11 +30,15 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>A folder of this test alone.</summary>
     internal string Folder { get; } = Directory.CreateTempSubdirectory("gwlbtun-e2e-").FullName;
 
+    /// <summary>The environment of the gwlbtun that is started next, beside the test's own.</summary>
+    internal Dictionary<string, string> Variables { get; } = [];
+
     internal ITestOutputHelper Output => output;
 
     public virtual Task InitializeAsync()
     {
         Gwlb = new LoadBalancerPeer(Lab.Gwlb);
+        Variables["HOOK_STATE_DIR"] = Path.Combine(Folder, "state");
         return Task.CompletedTask;
     }
 
@@ -54,7 +57,7 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>The same through a command that executes what follows it.</summary>
     internal async Task<GwlbtunProcess> StartWrappedAsync(string[] wrapper, params string[] arguments)
     {
-        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Environment, wrapper);
+        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Variables, wrapper);
         _started.Add(started);
         await started.WaitUntilReadyAsync();
         return started;
@@ -63,11 +66,14 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
     /// <summary>Starts a gwlbtun that is expected to give up, and returns its exit code and what it said.</summary>
     internal async Task<(int ExitCode, string Log)> FailAsync(string[] wrapper, params string[] arguments)
     {
-        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Environment, wrapper);
+        var started = GwlbtunProcess.Launch(Lab.Appliance, arguments, Variables, wrapper);
         _started.Add(started);
         var code = await started.Program.WaitForExitAsync();
         return (code, started.Program.Log);
     }
+
+    /// <summary>A hook that hands everything straight back, and leaves "hook" with its arguments in the log.</summary>
+    internal string TracingHook() => Script("tracing-hook", $"echo \"hook $*\"; exec {Passthrough} \"$@\"");
 
     /// <summary>Writes an executable script into <see cref="Folder"/> and returns its path.</summary>
     internal string Script(string name, string body)
@@ -77,6 +83,4 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;
     }
-
-    private Dictionary<string, string> Environment => new() { ["GWLBTUN_STATE_DIR"] = Path.Combine(Folder, "state") };
 }

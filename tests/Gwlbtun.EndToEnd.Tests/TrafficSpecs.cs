@@ -1,5 +1,4 @@
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
-
 using Xunit;
 using Xunit.Abstractions;
 

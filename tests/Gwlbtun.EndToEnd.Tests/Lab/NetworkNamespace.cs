@@ -1,9 +1,7 @@
 using System.ComponentModel;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-
 using Gwlbtun.EndToEnd.Tests.Programs;
-
 using Microsoft.Win32.SafeHandles;
 
 namespace Gwlbtun.EndToEnd.Tests.Lab;

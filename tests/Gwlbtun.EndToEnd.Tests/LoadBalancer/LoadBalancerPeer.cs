@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
-
 using Gwlbtun.EndToEnd.Tests.Lab;
-
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.LoadBalancer;
@@ -14,7 +12,7 @@ internal sealed class LoadBalancerPeer : IDisposable
     private const int GenevePort = 6081;
     private const int SocketBuffer = 16 << 20;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NetworkNamespace _network;
     private readonly Dictionary<ushort, Socket> _senders = [];
@@ -44,7 +42,7 @@ internal sealed class LoadBalancerPeer : IDisposable
     /// <summary>The next returned packet; throws when none comes.</summary>
     public async Task<ReturnedPacket> ReceiveAsync(TimeSpan? within = null)
     {
-        using var timeout = new CancellationTokenSource(within ?? Patience);
+        using var timeout = new CancellationTokenSource(within ?? _patience);
         try
         {
             return await _returned.Reader.ReadAsync(timeout.Token);

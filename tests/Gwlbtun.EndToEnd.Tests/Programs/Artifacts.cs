@@ -3,17 +3,17 @@ namespace Gwlbtun.EndToEnd.Tests.Programs;
 /// <summary>Where the files under test are. test.sh publishes once and says where; a run from an IDE publishes by itself.</summary>
 internal static class Artifacts
 {
-    private static readonly Lazy<string> LazyGwlbtun = new(() => FromEnvironment("GWLBTUN_PUBLISHED") ?? Publish("src/Gwlbtun.Actors", "gwlbtun"));
-    private static readonly Lazy<string> LazyEmulator = new(() => FromEnvironment("GWLBTUN_EMULATOR") ?? Publish("tests/Gwlbtun.Emulator", "gwlb-emulator"));
+    private static readonly Lazy<string> _gwlbtun = new(() => FromEnvironment("E2E_GWLBTUN") ?? Publish("src/Gwlbtun.Actors", "gwlbtun"));
+    private static readonly Lazy<string> _emulator = new(() => FromEnvironment("E2E_EMULATOR") ?? Publish("tests/Gwlbtun.Emulator", "gwlb-emulator"));
 
     /// <summary>The folder that holds gwlbtun.sln.</summary>
     public static string Repository { get; } = FindRepository();
 
     /// <summary>The published executable.</summary>
-    public static string Gwlbtun => LazyGwlbtun.Value;
+    public static string Gwlbtun => _gwlbtun.Value;
 
     /// <summary>The emulator's executable.</summary>
-    public static string Emulator => LazyEmulator.Value;
+    public static string Emulator => _emulator.Value;
 
     /// <summary>The path of an example script.</summary>
     public static string ExampleScript(string name) => Path.Combine(Repository, "example-scripts", name);

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-
 using Gwlbtun.EndToEnd.Tests.Lab;
-
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Programs;

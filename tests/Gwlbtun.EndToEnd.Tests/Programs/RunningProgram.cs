@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-
 using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests.Programs;
@@ -8,7 +7,7 @@ namespace Gwlbtun.EndToEnd.Tests.Programs;
 /// <summary>A program that runs beside the test: its lines are kept and can be waited for.</summary>
 internal sealed class RunningProgram : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
 
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -47,11 +46,11 @@ internal sealed class RunningProgram : IAsyncDisposable
         return program;
     }
 
-    /// <summary>Waits until a line matches, and returns the match; throws when the program ends or the time is up without one.</summary>
-    public async Task<Match> WaitForLineAsync(string pattern, TimeSpan? within = null)
+    /// <summary>Waits until a line matches, or so many, and returns the match; throws when the program ends or the time is up without one.</summary>
+    public async Task<Match> WaitForLineAsync(string pattern, TimeSpan? within = null, int occurrence = 1)
     {
         var regex = new Regex(pattern, RegexOptions.IgnoreCase);
-        using var timeout = new CancellationTokenSource(within ?? Patience);
+        using var timeout = new CancellationTokenSource(within ?? _patience);
         var exited = _process.WaitForExitAsync(CancellationToken.None);
         for (var next = 0; ;)
         {
@@ -60,7 +59,7 @@ internal sealed class RunningProgram : IAsyncDisposable
             {
                 for (; next < _lines.Count; next++)
                 {
-                    if (regex.Match(_lines[next]) is { Success: true } match)
+                    if (regex.Match(_lines[next]) is { Success: true } match && --occurrence == 0)
                         return match;
                 }
                 added = _lineAdded.Task;
@@ -90,7 +89,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <summary>Waits for its end and returns the exit code.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan? within = null)
     {
-        using var timeout = new CancellationTokenSource(within ?? Patience);
+        using var timeout = new CancellationTokenSource(within ?? _patience);
         try
         {
             await _process.WaitForExitAsync(timeout.Token);

@@ -1,0 +1,69 @@
+using System.Net;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+public sealed class ShutdownSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+{
+    [Theory]
+    [InlineData(Signals.Terminate)]
+    [InlineData(Signals.Interrupt)]
+    public async Task Should_run_every_destroy_hook_and_leave_no_device_when_told_to_stop(int signal)
+    {
+        var gwlbtun = await StartAsync("-c", TracingHook(), "-r", TracingHook());
+        foreach (var n in Enumerable.Range(0, 5))
+            await Gwlb.EchoAsync(new GwlbFlow(Eni + (ulong)n, n), 0);
+
+        await gwlbtun.StopAsync(signal);
+        Assert.Equal(5, gwlbtun.Program.CountLines("hook DESTROY gwi-.* gwo-.*"));
+        Assert.DoesNotContain("gwi-", Lab.Appliance.Ip("link"), StringComparison.Ordinal);
+        Assert.DoesNotContain("gwo-", Lab.Appliance.Ip("link"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Should_fail_health_and_carry_traffic_on_while_draining()
+    {
+        Variables["GWLBTUN_SHUTDOWN_DRAIN"] = "2s";
+        var gwlbtun = await StartAsync("-c", Passthrough);
+        var flow = new GwlbFlow(Eni, 1);
+        await Gwlb.EchoAsync(flow, 0);
+
+        var start = TimeProvider.System.GetTimestamp();
+        gwlbtun.Program.Signal(Signals.Terminate);
+        await gwlbtun.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1));
+        for (uint sequence = 1; TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(1.5); sequence++)
+            await Gwlb.EchoAsync(flow, sequence);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await gwlbtun.GetHealthAsync()).Status);
+
+        Assert.Equal(0, await gwlbtun.Program.WaitForExitAsync());
+        Assert.True(TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(2), "it did not drain for 2 s");
+    }
+
+    [Fact]
+    public async Task Should_cut_the_drain_short_when_a_second_signal_comes()
+    {
+        Variables["GWLBTUN_SHUTDOWN_DRAIN"] = "60s";
+        var gwlbtun = await StartAsync("-c", TracingHook(), "-r", TracingHook());
+        await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
+        gwlbtun.Program.Signal(Signals.Terminate);
+        await gwlbtun.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1));
+        await gwlbtun.StopAsync(Signals.Terminate, TimeSpan.FromSeconds(5));
+        Assert.Equal(1, gwlbtun.Program.CountLines("hook DESTROY"));
+    }
+
+    [Fact]
+    public async Task Should_start_and_stop_every_time_when_repeated()
+    {
+        // GWLBTUN's own acceptance is 200 in a row: E2E_CYCLES=200.
+        var cycles = int.Parse(Environment.GetEnvironmentVariable("E2E_CYCLES") ?? "20");
+        for (var cycle = 0; cycle < cycles; cycle++)
+        {
+            var gwlbtun = await StartAsync("-c", Passthrough);
+            await Gwlb.EchoAsync(new GwlbFlow(Eni, cycle), (uint)cycle);
+            await gwlbtun.StopAsync(cycle % 2 == 0 ? Signals.Terminate : Signals.Interrupt);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+public sealed class ThreadSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+{
+    [Fact]
+    public async Task Should_run_as_many_named_threads_as_asked()
+    {
+        var gwlbtun = await StartAsync("--udpthreads", "3", "--tunthreads", "2", "-c", Passthrough);
+        await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
+        Assert.Equal(["gwlbtun T000", "gwlbtun T001", "gwlbtun U000", "gwlbtun U001", "gwlbtun U002"], DataThreads(gwlbtun.ThreadNames()));
+    }
+
+    [Fact]
+    public async Task Should_run_one_thread_of_each_kind_per_core_when_nothing_is_said()
+    {
+        var gwlbtun = await StartAsync("-c", Passthrough);
+        await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
+        Assert.Equal(2 * Environment.ProcessorCount, DataThreads(gwlbtun.ThreadNames()).Count());
+    }
+
+    [Fact]
+    public async Task Should_pin_threads_to_their_cores_when_affinity_is_given()
+    {
+        var core = Environment.ProcessorCount - 1;
+        var gwlbtun = await StartAsync("--udpthreads", "4", "--udpaffinity", "0", "--tunaffinity", $"{core}", "-c", Passthrough);
+        await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
+        Assert.Equal([$"gwlbtun TA{core:000}", "gwlbtun UA000"], DataThreads(gwlbtun.ThreadNames()));
+        Assert.Equal("0", gwlbtun.AllowedCores("gwlbtun UA000"));
+        Assert.Equal($"{core}", gwlbtun.AllowedCores($"gwlbtun TA{core:000}"));
+    }
+
+    [Fact]
+    public async Task Should_share_one_pool_of_threads_when_there_are_many_endpoints()
+    {
+        var gwlbtun = await StartAsync("--udpthreads", "1", "--tunthreads", "2", "-c", Passthrough);
+        foreach (var n in Enumerable.Range(0, 20))
+            await Gwlb.EchoAsync(new GwlbFlow(Eni + (ulong)n, n), 0);
+        Assert.Equal(3, DataThreads(gwlbtun.ThreadNames()).Count());
+    }
+
+    private static IEnumerable<string> DataThreads(IEnumerable<string> names) =>
+        names.Where(name => name.StartsWith("gwlbtun U", StringComparison.Ordinal) || name.StartsWith("gwlbtun T", StringComparison.Ordinal));
+}

@@ -1,0 +1,97 @@
+using System.Net;
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+public sealed class TunnelRecoverySpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+{
+    private readonly GwlbFlow _broken = new(Eni, 1);
+    private readonly GwlbFlow _other = new(Eni + 1, 2);
+
+    [Theory]
+    [InlineData("del", Gwi)]
+    [InlineData("del", Gwo)]
+    [InlineData("down", Gwi)]
+    [InlineData("down", Gwo)]
+    public async Task Should_rebuild_the_pair_and_leave_other_endpoints_alone_when_a_device_fails_under_traffic(string fault, string device)
+    {
+        // The second CREATE waits, so that the time of failure can be seen from outside.
+        var gwlbtun = await StartAsync("-c", Script("hook", $"""
+            echo "hook $*"
+            if [ -e {Folder}/again ]; then sleep 1; fi
+            exec {Passthrough} "$@"
+            """));
+        await Gwlb.EchoAsync(_broken, 0);
+        await Gwlb.EchoAsync(_other, 0);
+        await File.WriteAllTextAsync(Path.Combine(Folder, "again"), "");
+
+        using var stop = new CancellationTokenSource();
+        var traffic = Task.Run(() => SendAsync(stop.Token));
+        Break(fault, device);
+        var noticed = await gwlbtun.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(1));
+        var healed = await gwlbtun.WaitForHealthAsync(HttpStatusCode.OK, TimeSpan.FromSeconds(10));
+        await stop.CancelAsync();
+        var sent = await traffic;
+        Output.WriteLine($"noticed after {noticed}, healed after {healed}, {sent} packets sent to each endpoint");
+
+        var (fromBroken, fromOther) = await DrainAsync(sent);
+        Assert.Equal(Enumerable.Range(1, sent).Select(n => (uint)n), fromOther);
+        Assert.Equal(fromBroken.Order(), fromBroken);
+        Assert.Equal(2, gwlbtun.Program.CountLines($"hook CREATE {Gwi} {Gwo}"));
+        Assert.False(gwlbtun.Program.HasExited);
+    }
+
+    [Fact]
+    public async Task Should_keep_the_flows_when_the_pair_is_rebuilt()
+    {
+        var gwlbtun = await StartAsync("-c", TracingHook());
+        await Gwlb.EchoAsync(_broken, 0);
+        Break("del", Gwi);
+        await gwlbtun.Program.WaitForLineAsync($"hook CREATE {Gwi} {Gwo}", occurrence: 2);
+        await gwlbtun.WaitForHealthAsync(HttpStatusCode.OK, TimeSpan.FromSeconds(5));
+
+        // A reply finds its flow although nothing arrived from the load balancer since.
+        using var gwo = new DeviceSocket(Lab.Appliance, Gwo);
+        var reply = _broken.Reply(1);
+        gwo.Send(reply);
+        Assert.Null((await Gwlb.ReceiveAsync()).FaultAs(_broken, reply));
+    }
+
+    private void Break(string fault, string device)
+    {
+        if (fault == "del")
+            Lab.Appliance.Ip("link", "del", device);
+        else
+            Lab.Appliance.Ip("link", "set", device, "down");
+    }
+
+    /// <summary>Sends a packet to each endpoint every millisecond or so; returns how many.</summary>
+    private async Task<int> SendAsync(CancellationToken stop)
+    {
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+        var sent = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            sent++;
+            Gwlb.Send(_broken, _broken.Packet((uint)sent));
+            Gwlb.Send(_other, _other.Packet((uint)sent));
+            await pace.WaitForNextTickAsync(CancellationToken.None);
+        }
+        return sent;
+    }
+
+    /// <summary>What came back of each endpoint, once both returned the last packet.</summary>
+    private async Task<(List<uint> Broken, List<uint> Other)> DrainAsync(int last)
+    {
+        List<uint> fromBroken = [], fromOther = [];
+        while (fromBroken.LastOrDefault() != last || fromOther.LastOrDefault() != last)
+        {
+            var packet = await Gwlb.ReceiveAsync();
+            (packet.Cookie == _broken.Cookie ? fromBroken : fromOther).Add(packet.Sequence);
+        }
+        return (fromBroken, fromOther);
+    }
+}
