@@ -85,7 +85,7 @@ public sealed record HookCommand
         {
             using FileStream file = File.OpenRead(path);
             magic = magic[..file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false)];
-            return magic.StartsWith("#!"u8) || magic.SequenceEqual("\x7fELF"u8);
+            return magic.StartsWith("#!"u8) || magic.SequenceEqual("\u007fELF"u8);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

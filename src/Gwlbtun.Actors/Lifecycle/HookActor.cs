@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 using Microsoft.Extensions.Logging;
@@ -12,7 +13,7 @@ namespace Gwlbtun.Actors.Lifecycle;
 internal sealed class HookActor : ReceiveActor, IWithTimers
 {
     private readonly HookRun _run;
-    private readonly LifecycleOptions _options;
+    private readonly HookSettings _hooks;
     private readonly ILogger _logger;
     private readonly string _eni;
     private readonly string _action;
@@ -21,10 +22,10 @@ internal sealed class HookActor : ReceiveActor, IWithTimers
     private long _startedAt;
     private bool _timedOut;
 
-    public HookActor(HookRun run, LifecycleOptions options, ILogger logger)
+    public HookActor(HookRun run, HookSettings hooks, ILogger logger)
     {
         _run = run;
-        _options = options;
+        _hooks = hooks;
         _logger = logger;
         _eni = EniName.Hex17(run.Subject.EniId);
         _action = HookSubject.Word(run.Action);
@@ -37,8 +38,8 @@ internal sealed class HookActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(HookRun run, LifecycleOptions options, ILogger logger) =>
-        Akka.Actor.Props.Create(() => new HookActor(run, options, logger));
+    public static Props Props(HookRun run, HookSettings hooks, ILogger logger) =>
+        Akka.Actor.Props.Create(() => new HookActor(run, hooks, logger));
 
     protected override void PreStart() => Self.Tell(Start.Instance);
 
@@ -47,43 +48,41 @@ internal sealed class HookActor : ReceiveActor, IWithTimers
 
     private void OnStart()
     {
+        // Started first, so that time counts from before the program's first instruction.
+        Timers.StartSingleTimer(nameof(TimeUp), TimeUp.Instance, _hooks.Timeout);
+        _startedAt = Stopwatch.GetTimestamp();
+        var argv = _run.Subject.ToArgv(_run.Command, _run.Action);
         try
         {
-            _child = ChildProcess.Start(
-                _run.Program.File,
-                [.. _run.Program.LeadingArguments, .. _run.Subject.Arguments(_run.Action)],
-                _run.Subject.Environment(_run.Action),
-                line => _logger.HookOutput(_eni, _action, line));
+            _child = ChildProcess.Start(argv[0], [.. argv.Skip(1)], _run.Subject.Environment(_run.Action), line => _logger.HookOutput(_eni, _action, line));
         }
         catch (LinuxException cannotStart)
         {
             End(HookOutcome.Failed, cannotStart.Message);
             return;
         }
-        _startedAt = Stopwatch.GetTimestamp();
         _logger.HookStarted(_eni, _action, _child.Id);
         _child.Exited.PipeTo(Self, success: exit => new Exited(exit));
-        Timers.StartSingleTimer(nameof(TimeUp), TimeUp.Instance, _options.Timeout);
     }
 
     private void OnTimeUp()
     {
         _timedOut = true;
-        _logger.HookTimedOut(_eni, _action, _options.Timeout.TotalSeconds);
         _child!.SignalGroup(ChildProcess.Terminate);
-        Timers.StartSingleTimer(nameof(GraceOver), GraceOver.Instance, _options.KillGrace);
+        Timers.StartSingleTimer(nameof(GraceOver), GraceOver.Instance, _hooks.KillGrace);
+        _logger.HookTimedOut(_eni, _action, _hooks.Timeout.TotalSeconds);
     }
 
     private void OnGraceOver()
     {
-        _logger.HookKilled(_eni, _action, _options.KillGrace.TotalSeconds);
         _child!.SignalGroup(ChildProcess.Kill);
+        _logger.HookKilled(_eni, _action, _hooks.KillGrace.TotalSeconds);
     }
 
     private void OnExited(ChildExit exit)
     {
         if (_timedOut)
-            End(HookOutcome.TimedOut, $"ended after hooks.timeout ({_options.Timeout.TotalSeconds} s): {exit}");
+            End(HookOutcome.TimedOut, $"ended after hooks.timeout ({_hooks.Timeout.TotalSeconds} s): {exit}");
         else if (exit.IsSuccess)
             End(HookOutcome.Succeeded, exit.ToString());
         else
@@ -120,7 +119,7 @@ internal sealed class HookActor : ReceiveActor, IWithTimers
 }
 
 /// <summary>What a <see cref="HookActor"/> runs.</summary>
-internal sealed record HookRun(HookAction Action, HookSubject Subject, HookProgram Program);
+internal sealed record HookRun(HookAction Action, HookSubject Subject, HookCommand Command);
 
 /// <summary>A <see cref="HookActor"/>'s last words to its parent.</summary>
 internal sealed record HookEnded(ulong EniId, HookOutcome Outcome, string Detail) : ILifecycleMessage;

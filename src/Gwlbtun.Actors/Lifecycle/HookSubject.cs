@@ -1,3 +1,4 @@
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Lifecycle;
@@ -15,10 +16,11 @@ public sealed record HookSubject(ulong EniId, string InInterface, string OutInte
     public static HookSubject For(ulong eniId, bool returnTraffic) =>
         new(eniId, EniName.IngressDevice(eniId), returnTraffic ? EniName.EgressDevice(eniId) : NoInterface);
 
-    /// <summary>The hook's last four arguments.</summary>
-    public IReadOnlyList<string> Arguments(HookAction action) => [Word(action), InInterface, OutInterface, EniName.Hex17(EniId)];
+    /// <summary>The program to run and its arguments.</summary>
+    public IReadOnlyList<string> ToArgv(HookCommand command, HookAction action) =>
+        command.ToArgv(Word(action), InInterface, OutInterface, EniName.Hex17(EniId));
 
-    /// <summary>The same again as environment variables.</summary>
+    /// <summary>What a hook is told beside its arguments: the same again as environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment(HookAction action) => new Dictionary<string, string>
     {
         ["GWLBTUN_ACTION"] = Word(action),

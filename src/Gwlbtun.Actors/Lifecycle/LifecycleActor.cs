@@ -1,17 +1,19 @@
 using Akka.Actor;
+using Gwlbtun.Actors.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Lifecycle;
 
 /// <summary>
 /// Runs the hooks and keeps the idle clocks. Hooks of one endpoint never overlap and keep their order; CREATE and DESTROY alternate
-/// strictly, so that what a hook adds never piles up; of all endpoints together at most <see cref="LifecycleOptions.Parallelism"/> run at once.
+/// strictly, so that what a hook adds never piles up; of all endpoints together at most <see cref="HookSettings.Parallelism"/> run at once.
 /// </summary>
 public sealed class LifecycleActor : ReceiveActor, IWithTimers
 {
     private static readonly TimeSpan _longestTick = TimeSpan.FromSeconds(1);
 
-    private readonly LifecycleOptions _options;
+    private readonly HookSettings _hooks;
+    private readonly TimeSpan _idleTimeout;
     private readonly HookCounters _counters;
     private readonly ILogger _logger;
 
@@ -22,9 +24,10 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     private readonly Dictionary<ulong, WatchIdle> _watched = [];
 
     /// <summary>For <see cref="Props"/> only.</summary>
-    public LifecycleActor(LifecycleOptions options, HookCounters counters, ILogger logger, HashSet<ulong> created)
+    public LifecycleActor(HookSettings hooks, TimeSpan idleTimeout, HookCounters counters, ILogger logger, HashSet<ulong> created)
     {
-        _options = options;
+        _hooks = hooks;
+        _idleTimeout = idleTimeout;
         _counters = counters;
         _logger = logger;
         _created = created;
@@ -43,10 +46,14 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <summary>How to make one.</summary>
-    public static Props Props(LifecycleOptions options, HookCounters counters, ILogger logger)
+    /// <param name="hooks">The hooks and their bounds.</param>
+    /// <param name="idleTimeout">How long an endpoint may be idle in both directions; zero is for ever.</param>
+    /// <param name="counters">Where it counts.</param>
+    /// <param name="logger">Where hooks' output and failures go.</param>
+    public static Props Props(HookSettings hooks, TimeSpan idleTimeout, HookCounters counters, ILogger logger)
     {
         var created = new HashSet<ulong>();
-        return Akka.Actor.Props.Create(() => new LifecycleActor(options, counters, logger, created));
+        return Akka.Actor.Props.Create(() => new LifecycleActor(hooks, idleTimeout, counters, logger, created));
     }
 
     /// <inheritdoc/>
@@ -57,9 +64,9 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     /// <inheritdoc/>
     protected override void PreStart()
     {
-        if (_options.IdleTimeout <= TimeSpan.Zero)
+        if (_idleTimeout <= TimeSpan.Zero)
             return;
-        var half = _options.IdleTimeout / 2;
+        var half = _idleTimeout / 2;
         var tick = half < _longestTick ? half : _longestTick;
         Timers.StartPeriodicTimer(nameof(IdleTick), IdleTick.Instance, tick);
     }
@@ -69,6 +76,14 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     {
         foreach (var job in _running.Values.Concat(_waiting))
             Reply(job, HookOutcome.Failed, $"the hook runner failed: {reason.Message}");
+        var lost = message switch
+        {
+            RunCreate create => new Job(HookAction.Create, create.Subject, Sender),
+            RunDestroy destroy => new Job(HookAction.Destroy, destroy.Subject, Sender),
+            _ => null,
+        };
+        if (lost is not null)
+            Reply(lost, HookOutcome.Failed, $"the hook runner failed: {reason.Message}");
         base.PreRestart(reason, message);
     }
 
@@ -97,7 +112,7 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
 
     private void StartWhatMay()
     {
-        for (var node = _waiting.First; node is not null && _running.Count < _options.Parallelism;)
+        for (var node = _waiting.First; node is not null && _running.Count < _hooks.Parallelism;)
         {
             var next = node.Next;
             if (!_running.ContainsKey(node.Value.Subject.EniId))
@@ -120,14 +135,14 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
             return;
         }
         var standing = job.Action == HookAction.Create || _created.Remove(eniId);
-        var program = job.Action == HookAction.Create ? _options.Create : _options.Destroy;
-        if (!standing || program is null)
+        var command = job.Action == HookAction.Create ? _hooks.Create : _hooks.Destroy;
+        if (!standing || command is null)
         {
             Reply(job, HookOutcome.NotNeeded, standing ? "no hook is configured" : "no CREATE stands to be undone");
             return;
         }
         _running.Add(eniId, job);
-        var hook = Context.ActorOf(HookActor.Props(new(job.Action, job.Subject, program), _options, _logger));
+        var hook = Context.ActorOf(HookActor.Props(new(job.Action, job.Subject, command), _hooks, _logger));
         Context.WatchWith(hook, new HookLost(eniId));
     }
 
@@ -169,7 +184,7 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
         foreach (var watch in _watched.Values.ToArray())
         {
             var idleFor = watch.IdleFor();
-            if (idleFor <= _options.IdleTimeout)
+            if (idleFor <= _idleTimeout)
                 continue;
             watch.Eni.Tell(new EndpointIdle(watch.EniId, idleFor));
             Forget(watch.EniId);

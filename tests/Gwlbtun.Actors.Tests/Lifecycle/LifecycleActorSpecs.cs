@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
+using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Lifecycle;
 using Xunit;
 
@@ -12,6 +13,9 @@ public sealed class LifecycleActorSpecs : TestKit
     private const string VirtualTime = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+
+    private static readonly HookSettings _noHooks = new(
+        Create: null, Destroy: null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), Parallelism: 8, CreateFailureAction.Continue);
 
     private readonly CapturedLog _log = new();
     private readonly HookCounters _counters = new();
@@ -71,13 +75,16 @@ public sealed class LifecycleActorSpecs : TestKit
     [Fact]
     public async Task Should_count_a_failure_when_the_hook_cannot_be_started()
     {
-        var program = new HookProgram("/no/such/hook", []);
-        Start(new LifecycleOptions { Create = program }).Tell(new RunCreate(Subject(Eni)), TestActor);
+        var vanished = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        File.Copy("/bin/true", vanished);
+        var hooks = _noHooks with { Create = Command(vanished) };
+        File.Delete(vanished);
+        Start(hooks).Tell(new RunCreate(Subject(Eni)), TestActor);
 
         var finished = await Finished();
 
         Assert.Equal(HookOutcome.Failed, finished.Outcome);
-        Assert.Contains("/no/such/hook", finished.Detail, StringComparison.Ordinal);
+        Assert.Contains(vanished, finished.Detail, StringComparison.Ordinal);
         Assert.Contains("ENOENT", finished.Detail, StringComparison.Ordinal);
         Assert.Equal((1u, 1u), (_counters.Run, _counters.Failed));
     }
@@ -85,7 +92,7 @@ public sealed class LifecycleActorSpecs : TestKit
     [Fact]
     public async Task Should_answer_at_once_when_no_hook_is_configured()
     {
-        Start(new LifecycleOptions()).Tell(new RunCreate(Subject(Eni)), TestActor);
+        Start(_noHooks).Tell(new RunCreate(Subject(Eni)), TestActor);
 
         Assert.Equal(HookOutcome.NotNeeded, (await Finished()).Outcome);
         Assert.Equal(0u, _counters.Run);
@@ -216,7 +223,7 @@ public sealed class LifecycleActorSpecs : TestKit
     [Fact]
     public async Task Should_tell_an_endpoint_once_when_it_is_idle_for_too_long()
     {
-        var lifecycle = Start(new LifecycleOptions { IdleTimeout = TimeSpan.FromSeconds(10) });
+        var lifecycle = Start(_noHooks, idleTimeout: TimeSpan.FromSeconds(10));
         var idleFor = TimeSpan.FromSeconds(10);
         lifecycle.Tell(new WatchIdle(Eni, TestActor, () => idleFor));
         await Settled(lifecycle);
@@ -235,15 +242,20 @@ public sealed class LifecycleActorSpecs : TestKit
 
     private static HookSubject Subject(ulong eniId) => HookSubject.For(eniId, returnTraffic: true);
 
-    private static LifecycleOptions Options(string script)
+    private static HookSettings Options(string script)
     {
-        var program = new HookProgram("/bin/sh", ["-c", script, "hook"]);
-        return new() { Create = program, Destroy = program };
+        // Not a plain path: run by a shell, which appends the hook's arguments.
+        var command = Command($"hook() {{ {script}\n}}; hook");
+        return _noHooks with { Create = command, Destroy = command };
     }
+
+    private static HookCommand Command(string text) =>
+        HookCommand.TryParse(text, out var command, out var error) ? command! : throw new ArgumentException(error, nameof(text));
 
     private IActorRef Start(string script) => Start(Options(script));
 
-    private IActorRef Start(LifecycleOptions options) => Sys.ActorOf(LifecycleActor.Props(options, _counters, _log));
+    private IActorRef Start(HookSettings hooks, TimeSpan idleTimeout = default) =>
+        Sys.ActorOf(LifecycleActor.Props(hooks, idleTimeout, _counters, _log));
 
     private async Task<HookFinished> Finished() => await ExpectMsgAsync<HookFinished>(_patience);
 
