@@ -128,7 +128,7 @@ begin() {
 # finish WHAT  stops both, and shows what flowed and how gwlbtun saw itself.
 finish() {
   echo "  gwlbtun's health report:"
-  inside "$appliance" curl -s --max-time 2 http://127.0.0.1:$health_port/ | sed -e 's/<[^>]*>//g' -e '/^$/d' -e 's/^/    /'
+  inside "$appliance" curl -s --max-time 2 http://127.0.0.1:$health_port/ | sed -e 's/<title>.*<.title>//' -e 's/<[^>]*>//g' -e '/^$/d' -e 's/^/    /'
   check "$1: the load balancer objects to nothing" stop_emulator
   sed 's/^/    /' "$folder/emulator.log"
   check "$1: gwlbtun ends with 0 on SIGTERM and removes its devices" stop_gwlbtun
