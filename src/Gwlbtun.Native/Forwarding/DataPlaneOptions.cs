@@ -49,19 +49,18 @@ public sealed record DataPlaneOptions
     public bool TraceTunnel { get; init; }
 }
 
-/// <summary>How many threads of a kind, and where: pinned to the listed cores, or unpinned.</summary>
-/// <param name="Count">Threads, at least 1.</param>
-/// <param name="Cores">One core for each thread, or empty: unpinned.</param>
-public sealed record ThreadPlan(int Count, IReadOnlyList<int> Cores)
+/// <summary>The threads of a kind: how many, and the core of each.</summary>
+/// <param name="Cores">One entry for each thread, at least one: the core that it is pinned to, or null.</param>
+public sealed record ThreadPlan(IReadOnlyList<int?> Cores)
 {
-    /// <summary>Unpinned threads.</summary>
-    public static ThreadPlan Unpinned(int count) => new(count, []);
+    /// <summary>How many threads, at least 1.</summary>
+    public int Count => Cores.Count;
 
-    /// <summary>One thread for each core listed.</summary>
-    public static ThreadPlan Pinned(IReadOnlyList<int> cores) => new(cores.Count, cores);
+    /// <summary>Unpinned threads.</summary>
+    public static ThreadPlan Unpinned(int count) => new(new int?[count]);
 
     /// <summary>The core of thread <paramref name="index"/>, or null.</summary>
-    public int? CoreOf(int index) => Cores.Count > 0 ? Cores[index] : null;
+    public int? CoreOf(int index) => Cores[index];
 }
 
 /// <summary>Bounds on what waits while tunnels are being built.</summary>

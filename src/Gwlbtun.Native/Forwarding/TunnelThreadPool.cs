@@ -53,14 +53,17 @@ public sealed class TunnelThreadPool : IDisposable
             thread.Detach(port);
     }
 
-    /// <summary>Puts a new thread in the place of one that died, with the same number and queues.</summary>
+    /// <summary>
+    /// Puts a new thread in the place of one that died, with the same number and queues. The caller disposes the dead one, once nobody
+    /// reads its counters any more.
+    /// </summary>
+    /// <exception cref="LinuxException">A descriptor could not be had.</exception>
     public void Replace(TunnelThread dead)
     {
         var thread = Start(dead.Index);
         _threads[dead.Index] = thread;
         foreach (var port in _ports)
             thread.Attach(port);
-        dead.Dispose();
     }
 
     /// <summary>Stops the threads after they have returned what is in flight, and waits until they have ended.</summary>

@@ -8,6 +8,8 @@ namespace Gwlbtun.Native.Linux;
 /// </summary>
 public static unsafe class RouteNetlink
 {
+    private const int AnswerBytes = 4096;
+
     /// <summary>
     /// Brings an interface up with its MTU and queue length, and without an IPv6 address of its own, so that the kernel has
     /// nothing to announce on it.
@@ -33,7 +35,30 @@ public static unsafe class RouteNetlink
         Request(up).OrThrow($"bring up interface {interfaceIndex} with MTU {mtu}", "CAP_NET_ADMIN is needed.");
     }
 
+    /// <summary>Whether an interface exists and is administratively up (IFF_UP), at this moment.</summary>
+    /// <param name="interfaceIndex">The kernel's interface index, in the caller's network namespace.</param>
+    public static bool IsUp(int interfaceIndex)
+    {
+        var answer = stackalloc byte[AnswerBytes];
+        var received = Exchange(new NetlinkMessage(NetlinkMessage.GetLink, interfaceIndex), answer);
+        if (received.IsError || received.Value < sizeof(NetlinkHeader) + sizeof(InterfaceInfo) || ((NetlinkHeader*)answer)->Type != NetlinkMessage.NewLink)
+            return false;
+        return (((InterfaceInfo*)(answer + sizeof(NetlinkHeader)))->Flags & NetlinkMessage.IffUp) != 0;
+    }
+
     private static SysResult Request(NetlinkMessage message)
+    {
+        var answer = stackalloc byte[AnswerBytes];
+        var received = Exchange(message, answer);
+        if (received.IsError)
+            return received;
+        return ((NetlinkHeader*)answer)->Type == NetlinkMessage.Error && received.Value >= sizeof(NetlinkHeader) + sizeof(int)
+            ? SysResult.FromErrno(-*(int*)(answer + sizeof(NetlinkHeader)))
+            : SysResult.FromErrno(LinuxError.EIO);
+    }
+
+    /// <summary>Sends a request and takes the first <see cref="AnswerBytes"/> bytes of the answer.</summary>
+    private static SysResult Exchange(NetlinkMessage message, byte* answer)
     {
         var opened = SocketOption.TryOpen(SocketOption.AfNetlink, SocketOption.SockRaw, 0);
         if (opened.IsError)
@@ -48,17 +73,8 @@ public static unsafe class RouteNetlink
                 sent = SocketOption.SendTo(opened.Value, bytes, request.Length, &kernel, sizeof(NetlinkAddress));
             }
 
-            if (sent.IsError)
-                return sent;
             // The kernel has answered by the time that sendto returns: rtnetlink works in the caller's context.
-            var answer = stackalloc byte[4096];
-            var received = SocketOption.Receive(opened.Value, answer, 4096, 0);
-            if (received.IsError)
-                return received;
-            var header = (NetlinkHeader*)answer;
-            return header->Type == NetlinkMessage.Error && received.Value >= sizeof(NetlinkHeader) + sizeof(int)
-                ? SysResult.FromErrno(-*(int*)(answer + sizeof(NetlinkHeader)))
-                : SysResult.FromErrno(LinuxError.EIO);
+            return sent.IsError ? sent : SocketOption.Receive(opened.Value, answer, AnswerBytes, 0);
         }
         finally
         {
@@ -114,6 +130,7 @@ internal sealed class NetlinkMessage
     public const ushort Error = 2; // NLMSG_ERROR
     public const ushort NewLink = 16; // RTM_NEWLINK
     public const ushort DeleteLink = 17; // RTM_DELLINK
+    public const ushort GetLink = 18; // RTM_GETLINK
     public const ushort FlagRequest = 1; // NLM_F_REQUEST
     public const ushort FlagAck = 4; // NLM_F_ACK
     public const ushort IflaIfname = 3;

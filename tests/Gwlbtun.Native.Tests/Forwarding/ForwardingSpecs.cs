@@ -148,8 +148,10 @@ public unsafe class ForwardingSpecs
         foreach (var death in Enumerable.Range(0, 3).Select(_ => lab.Deaths.Take()))
         {
             Assert.False(death.Thread.IsAlive);
-            if (death.Thread is TunnelThread dead)
-                lab.Pool.Replace(dead);
+            if (death.Thread is not TunnelThread dead)
+                continue;
+            lab.Pool.Replace(dead);
+            dead.Dispose();
         }
 
         lab.Receivers[0] = lab.StartReceiver(0);
