@@ -1,0 +1,31 @@
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+/// <summary>Many packets of many flows, none lost and none changed: the emulator compares each byte.</summary>
+public sealed class BlastSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+{
+    private const string EverySize = "64:1,128:1,576:1,1280:1,1500:1,4000:1,8500:1";
+
+    [Theory]
+    [InlineData("--flows 64 --size 64")]
+    [InlineData("--flows 64 --size 128 --rate 20000")]
+    [InlineData("--flows 64 --size 1400 --protocol tcp --burst 40")]
+    [InlineData("--flows 64 --size 1400 --protocol tcp --burst 40 --ipv6")]
+    [InlineData("--flows 59000 --size 256 --ip-mix")]
+    [InlineData("--flows 500 --enis 50 --ip-mix --protocol udp,tcp,icmp --size-mix " + EverySize)]
+    [InlineData("--flows 59000 --enis 50 --size 8500")]
+    public async Task Should_return_every_packet_unchanged_in_a_closed_loop_or_at_a_fixed_rate(string arguments)
+    {
+        await StartAsync("-c", Passthrough);
+        // The emulator takes the load balancer's place.
+        Gwlb.Dispose();
+        string[] pace = arguments.Contains("--rate", StringComparison.Ordinal) ? [] : ["--window", "256"];
+        var summary = await EmulatorProcess.BlastAsync(Lab, Folder, [.. arguments.Split(' '), .. pace, "--seconds", "3", "--max-loss", "0"]);
+        Output.WriteLine($"{summary}");
+        Assert.True(summary.GetProperty("returned").GetInt64() > 1000, $"{summary}");
+        Assert.Equal(0, summary.GetProperty("lost").GetInt64());
+    }
+}

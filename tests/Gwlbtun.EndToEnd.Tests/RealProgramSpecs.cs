@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+/// <summary>curl, iperf3 and ping through the load balancer, gwlbtun and each example script.</summary>
+public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+{
+    private const int FileLength = 20_000_000;
+
+    private readonly List<RunningProgram> _programs = [];
+
+    [Fact]
+    public Task Should_carry_real_traffic_when_create_passthrough_is_the_hook() =>
+        CarryAsync(new ClientAndServer(Lab), Passthrough, ClientAndServer.BehindTheLoadBalancer);
+
+    [Fact]
+    public Task Should_carry_real_traffic_when_create_route_sends_it_back()
+    {
+        Variables["HOOK_ROUTE"] = "back";
+        return CarryAsync(new ClientAndServer(Lab), Artifacts.ExampleScript("create-route.sh"), ClientAndServer.BehindTheLoadBalancer);
+    }
+
+    [Fact]
+    public Task Should_carry_real_traffic_when_create_route_leaves_it_to_the_host()
+    {
+        var sides = new ClientAndServer(Lab);
+        // The way back is the host's matter.
+        var hook = Script("routed", $"""
+            {Artifacts.ExampleScript("create-route.sh")} "$@" || exit
+            if [ "$1" = CREATE ]; then
+              ip -4 route add {ClientAndServer.ClientNetwork4} dev "$3"
+              ip -6 route add {ClientAndServer.ClientNetwork6} dev "$3"
+            fi
+            """);
+        return CarryAsync(sides, hook, ClientAndServer.BehindTheSecondLeg, sides.AnswerThroughTheSecondLeg);
+    }
+
+    [Fact]
+    public Task Should_carry_real_traffic_when_create_nat_is_the_hook()
+    {
+        Variables["HOOK_UPLINK"] = ClientAndServer.LegDevice;
+        return CarryAsync(new ClientAndServer(Lab), Artifacts.ExampleScript("create-nat.sh"), ClientAndServer.BehindTheSecondLeg);
+    }
+
+    public override async Task DisposeAsync()
+    {
+        foreach (var program in _programs)
+            await program.DisposeAsync(Output);
+        await base.DisposeAsync();
+    }
+
+    private async Task CarryAsync(ClientAndServer sides, string hook, IReadOnlyList<string> addresses, Action? afterAddressing = null)
+    {
+        // The emulator takes the place of the test's own load balancer.
+        Gwlb.Dispose();
+        var gwlbtun = await StartAsync("-c", hook, "-r", hook);
+        var emulator = await EmulatorProcess.BridgeAsync(Lab, sides.Client, sides.Server);
+        _programs.Add(emulator.Program);
+        sides.Address();
+        afterAddressing?.Invoke();
+        var file = await ServeAsync(sides.Server);
+
+        foreach (var address in addresses)
+        {
+            sides.Client.Execute("ping", "-q", "-c", "5", "-i", "0.05", "-w", "5", "-s", "8400", "-M", "do", address);
+            Fetch(sides.Client, address, file);
+            Assert.True(Iperf(sides.Client, address).GetProperty("sum_received").GetProperty("bytes").GetInt64() > 1_000_000);
+            Assert.Equal(0, Iperf(sides.Client, address, "-u", "-b", "20M", "-l", "1400").GetProperty("sum").GetProperty("lost_packets").GetInt32());
+        }
+
+        await emulator.StopAsync();
+        await gwlbtun.StopAsync();
+        Assert.DoesNotContain("gwi-", Lab.Appliance.Execute("sh", "-c", "iptables-save; ip6tables-save; ip rule; ip -6 rule"), StringComparison.Ordinal);
+    }
+
+    private async Task<byte[]> ServeAsync(NetworkNamespace server)
+    {
+        var file = RandomNumberGenerator.GetBytes(FileLength);
+        Directory.CreateDirectory(Path.Combine(Folder, "www"));
+        await File.WriteAllBytesAsync(Path.Combine(Folder, "www", "file"), file);
+        var web = RunningProgram.Start(["ip", "netns", "exec", server.Name, "python3", "-u", "-m", "http.server", "--bind", "::", "--directory", Path.Combine(Folder, "www"), "8000"]);
+        var iperf = RunningProgram.Start(["ip", "netns", "exec", server.Name, "iperf3", "-s", "--forceflush"]);
+        _programs.AddRange([web, iperf]);
+        await web.WaitForLineAsync("Serving HTTP");
+        await iperf.WaitForLineAsync("listening");
+        return file;
+    }
+
+    private void Fetch(NetworkNamespace client, string address, byte[] expected)
+    {
+        var copy = Path.Combine(Folder, "copy");
+        var host = address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address;
+        client.Execute("curl", "-sS", "--fail", "--max-time", "20", "-o", copy, $"http://{host}:8000/file");
+        Assert.Equal(SHA256.HashData(expected), SHA256.HashData(File.ReadAllBytes(copy)));
+    }
+
+    private static JsonElement Iperf(NetworkNamespace client, string address, params string[] arguments) =>
+        JsonDocument.Parse(client.Execute(["iperf3", "-J", "-c", address, "-t", "1", .. arguments])).RootElement.GetProperty("end");
+}
