@@ -17,14 +17,17 @@ internal sealed record SettingType<T>(string Expected, NodeReader<T> Read);
 /// <summary>The types of the keys. All numbers are read and written in the invariant culture.</summary>
 internal static class SettingTypes
 {
-    private static readonly (string Suffix, double Seconds)[] _durationUnits =
+    private static readonly (string Suffix, decimal Seconds)[] _durationUnits =
     [
-        ("nanoseconds", 1e-9), ("nanosecond", 1e-9), ("nanos", 1e-9), ("nano", 1e-9), ("ns", 1e-9),
-        ("microseconds", 1e-6), ("microsecond", 1e-6), ("micros", 1e-6), ("micro", 1e-6), ("us", 1e-6),
-        ("milliseconds", 1e-3), ("millisecond", 1e-3), ("millis", 1e-3), ("milli", 1e-3), ("ms", 1e-3),
+        ("nanoseconds", 1e-9m), ("nanosecond", 1e-9m), ("nanos", 1e-9m), ("nano", 1e-9m), ("ns", 1e-9m),
+        ("microseconds", 1e-6m), ("microsecond", 1e-6m), ("micros", 1e-6m), ("micro", 1e-6m), ("us", 1e-6m),
+        ("milliseconds", 1e-3m), ("millisecond", 1e-3m), ("millis", 1e-3m), ("milli", 1e-3m), ("ms", 1e-3m),
         ("seconds", 1), ("second", 1), ("minutes", 60), ("minute", 60), ("hours", 3600), ("hour", 3600), ("days", 86400), ("day", 86400),
         ("s", 1), ("m", 60), ("h", 3600), ("d", 86400),
     ];
+
+    // Seconds that a TimeSpan holds.
+    private static readonly decimal _longest = TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerSecond;
 
     // HOCON's size units: one letter and the -iB forms are powers of two, kB, MB and GB powers of ten.
     private static readonly (string Suffix, long Bytes)[] _sizeUnits =
@@ -83,8 +86,8 @@ internal static class SettingTypes
         Text($"a duration from {FormatDuration(minimum)} to {FormatDuration(maximum)} such as 350s, 2m or 120 (seconds)", (string text, out TimeSpan value) =>
         {
             value = default;
-            (string number, double seconds) = SplitUnit(text, _durationUnits, bare: 1.0);
-            if (!double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double amount) || amount * seconds > TimeSpan.MaxValue.TotalSeconds / 2)
+            (string number, decimal seconds) = SplitUnit(text, _durationUnits, bare: 1m);
+            if (!decimal.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal amount) || amount > _longest / seconds)
                 return false;
             value = TimeSpan.FromTicks((long)Math.Round(amount * seconds * TimeSpan.TicksPerSecond));
             return value >= minimum && value <= maximum;
