@@ -7,6 +7,7 @@ namespace Gwlbtun.Native.Tests.Flows;
 public sealed unsafe class FlowDirectorySpecs : IDisposable
 {
     private const ulong Hash = 0x0123_4567_89AB_CDEF;
+    private const int CommonBits = 12;
 
     private readonly FlowDirectory _directory = new(FlowEntry.Stride4, long.MaxValue);
     private uint _inserted;
@@ -39,8 +40,7 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
     [Fact]
     public void Should_split_on_until_hashes_with_a_long_common_prefix_are_apart()
     {
-        // 12 common bits at the front; the rest at random.
-        var hashes = Hashes(seed: 1).Select(hash => (Hash & ~(ulong.MaxValue >> 12)) | (hash >> 12)).Take(4_000).ToArray();
+        ulong[] hashes = [.. WithCommonBits(Hashes(seed: 1)).Take(4_000)];
 
         Assert.All(hashes, hash => Assert.True(TryInsert(hash)));
 
@@ -48,7 +48,7 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
         FlowSegment* segment = _directory.Take(Hash);
         int depth = segment->Depth;
         SpinGate.Exit(ref segment->Gate);
-        Assert.InRange(depth, 12 + 2, 12 + 4);
+        Assert.InRange(depth, CommonBits + 2, CommonBits + 4);
     }
 
     [Fact]
@@ -122,9 +122,10 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
     }
 
     [Fact]
-    public void Should_show_a_reader_each_step_of_growth_that_could_move_its_flow()
+    public void Should_show_a_reader_each_step_of_growth_and_the_split_that_could_move_its_flow()
     {
-        ulong[] hashes = [.. Hashes(seed: 4).Take(850)];
+        // The last one splits the segment; the common bits let every insert touch the segment that is read.
+        ulong[] hashes = [.. WithCommonBits(Hashes(seed: 4)).Take((FlowSegment.MaxBuckets * 14) + 1)];
         for (int i = 0; i < hashes.Length; i++)
         {
             FlowReading reading = _directory.Read(SampleFlow.Tcp4(0), hashes[0]);
@@ -141,6 +142,10 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
         while (true)
             yield return (ulong)random.NextInt64(long.MinValue, long.MaxValue);
     }
+
+    // The first ones are those of Hash.
+    private static IEnumerable<ulong> WithCommonBits(IEnumerable<ulong> hashes) =>
+        hashes.Select(hash => (Hash & ~(ulong.MaxValue >> CommonBits)) | (hash >> CommonBits));
 
     private void AssertAllThere(ulong[] hashes)
     {
