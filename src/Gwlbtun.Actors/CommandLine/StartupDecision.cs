@@ -13,7 +13,23 @@ public abstract record StartupDecision
     /// <param name="Code">The exit code: 0, or 1 when something is wrong.</param>
     /// <param name="Output">For standard output.</param>
     /// <param name="Error">For standard error.</param>
-    public sealed record Exit(int Code, string Output, string Error) : StartupDecision;
+    public sealed record Exit(int Code, string Output, string Error) : StartupDecision
+    {
+        /// <summary>Prints both, and returns the exit code: 1 also when they could not be written.</summary>
+        public int Print()
+        {
+            try
+            {
+                Console.Out.Write(Output);
+                Console.Error.Write(Error);
+                return Code;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return 1;
+            }
+        }
+    }
 
     /// <summary>Serve.</summary>
     /// <param name="Settings">With these settings.</param>

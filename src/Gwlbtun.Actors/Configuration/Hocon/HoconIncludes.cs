@@ -10,6 +10,8 @@ internal sealed record HoconIncludes(IReadOnlyList<string> Files, string Scope)
     public HoconObject Parse(string file, SettingOrigin namedBy, string scope)
     {
         string directory = Files.Count > 0 ? Path.GetDirectoryName(Files[^1])! : Directory.GetCurrentDirectory();
+        if (file.Contains('\0', StringComparison.Ordinal))
+            throw new HoconException("a file name holds no character 0.", namedBy);
         string path = Path.GetFullPath(file, directory);
         if (Files.Contains(path))
             throw new HoconException($"{path} includes itself.", namedBy);
