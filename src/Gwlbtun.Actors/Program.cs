@@ -1,7 +1,9 @@
 using Gwlbtun.Actors.CommandLine;
+using Gwlbtun.Actors.Gateway;
 
-StartupDecision decision = Startup.Decide(args);
-if (decision is StartupDecision.Exit exit)
-    return exit.Print();
-
-return 0;
+return Startup.Decide(args) switch
+{
+    StartupDecision.Run run => await GatewayProcess.RunAsync(run.Settings, run.Notices).ConfigureAwait(false),
+    StartupDecision.Exit exit => exit.Print(),
+    var unknown => throw new NotSupportedException($"{unknown}"),
+};

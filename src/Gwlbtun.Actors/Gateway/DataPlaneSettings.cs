@@ -1,0 +1,38 @@
+using System.Net;
+using Gwlbtun.Actors.Configuration;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Forwarding;
+
+namespace Gwlbtun.Actors.Gateway;
+
+/// <summary>The configuration in the data plane's own terms.</summary>
+internal static class DataPlaneSettings
+{
+    public static DataPlaneOptions ToDataPlane(this GatewaySettings settings) => new()
+    {
+        Listen = new IPEndPoint(settings.Geneve.Bind, settings.Geneve.Port),
+        ReceiveBufferBytes = settings.Geneve.ReceiveBufferBytes,
+        BusyPollMicroseconds = settings.Geneve.BusyPollMicroseconds,
+        ReceiveThreads = new(settings.Threads.Udp.Cores),
+        TunnelThreads = new(settings.Threads.Tunnel.Cores),
+        Mtu = settings.Tunnel.Mtu,
+        Budget = settings.Tunnel.Budget,
+        ReturnTraffic = settings.Tunnel.ReturnTraffic,
+        MaxEnis = settings.Tunnel.MaxEnis,
+        Hold = new HoldLimits
+        {
+            PacketsPerEni = settings.Tunnel.Hold.PacketsPerEni,
+            BytesPerEni = settings.Tunnel.Hold.BytesPerEni,
+            BytesTotal = settings.Tunnel.Hold.BytesTotal,
+        },
+        Flows = new FlowTableOptions
+        {
+            MaxFlows = settings.Flows.MaxPerEni,
+            TcpIdle = settings.Flows.IdleTimeout.Tcp,
+            UdpIdle = settings.Flows.IdleTimeout.Udp,
+            OtherIdle = settings.Flows.IdleTimeout.Other,
+        },
+        TraceGeneve = settings.Logging.Geneve == SectionLevel.DebugDetail,
+        TraceTunnel = settings.Logging.Tunnel == SectionLevel.DebugDetail,
+    };
+}

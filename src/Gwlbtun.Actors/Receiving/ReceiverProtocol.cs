@@ -1,0 +1,23 @@
+using Gwlbtun.Native.Forwarding;
+
+namespace Gwlbtun.Actors.Receiving;
+
+/// <summary>What <see cref="ReceiverActor"/> understands.</summary>
+public interface IReceiverMessage;
+
+/// <summary>Start the receive threads. The sender gets <see cref="ReceivingStarted"/> or <see cref="Gateway.StartFailed"/>.</summary>
+public sealed record StartReceiving : IReceiverMessage;
+
+/// <summary>The receive threads run.</summary>
+public sealed record ReceivingStarted;
+
+/// <summary>Deliver what has arrived and receive no more. The sender gets <see cref="ReceivingStopped"/>.</summary>
+public sealed record StopReceiving : IReceiverMessage;
+
+/// <summary>No receive thread runs any more.</summary>
+public sealed record ReceivingStopped;
+
+/// <summary>A receive thread ended with an exception.</summary>
+/// <param name="Thread">The thread.</param>
+/// <param name="Cause">Why it ended.</param>
+internal sealed record ReceiveThreadDied(ReceiveThread Thread, Exception Cause) : IReceiverMessage;

@@ -1,0 +1,42 @@
+using Akka.Actor;
+using Gwlbtun.Actors.Stats;
+using Gwlbtun.Native.Forwarding;
+
+namespace Gwlbtun.Actors.Tunnels;
+
+/// <summary>What <see cref="TunnelSupervisor"/> knows of one endpoint, over all the actors that it has had.</summary>
+internal sealed class EniEntry(EniGate gate, RestartHistory history)
+{
+    public EniGate Gate { get; } = gate;
+
+    public RestartHistory History { get; } = history;
+
+    /// <summary>The endpoint's actor; null while it waits to be rebuilt, and when it is parked or about to go.</summary>
+    public IActorRef? Actor { get; set; }
+
+    /// <summary>How many actors it has had.</summary>
+    public int Incarnation { get; set; }
+
+    /// <summary>How often its tunnel was rebuilt after a failure.</summary>
+    public int Restarts { get; set; }
+
+    /// <summary>Why its actor is failing; null when it ends as it should.</summary>
+    public Exception? Failure { get; set; }
+
+    /// <summary>Ports that are being closed; no new one is opened meanwhile, since devices of the same name would be the same devices.</summary>
+    public int PortsReleasing { get; set; }
+
+    /// <summary>The wait before the rebuild is over, and only ports have yet to close.</summary>
+    public bool IsRebuildDue { get; set; }
+
+    /// <summary>It gets no tunnel any more.</summary>
+    public bool IsParked { get; set; }
+
+    /// <summary>The handler stops, and its DESTROY hook, for want of an actor, is the supervisor's to wait for.</summary>
+    public bool AwaitsDestroy { get; set; }
+
+    /// <summary>Nothing of it is in motion any more.</summary>
+    public bool IsAtRest => Actor is null && PortsReleasing == 0 && !AwaitsDestroy;
+
+    public EniStateChanged State(EniState state, string? problem) => new(Gate, state, problem, Restarts);
+}

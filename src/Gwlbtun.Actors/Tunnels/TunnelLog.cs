@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace Gwlbtun.Actors.Tunnels;
+
+internal static partial class TunnelLog
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "ENI {Eni}: first packet seen")]
+    public static partial void EniFirstSeen(this ILogger logger, string eni);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {In} {Out} created")]
+    public static partial void TunnelCreated(this ILogger logger, string eni, string @in, string @out);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {In} {Out} destroyed: {Reason}")]
+    public static partial void TunnelDestroyed(this ILogger logger, string eni, string @in, string @out, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel failed: {Reason}. It is rebuilt in {Milliseconds} ms (failure {Failure}; {MaxTries} within {Window} are borne)")]
+    public static partial void TunnelFailed(this ILogger logger, string eni, string reason, long milliseconds, int failure, int maxTries, TimeSpan window);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: parked, its packets are dropped until the handler is restarted: {Reason}")]
+    public static partial void EniParked(this ILogger logger, string eni, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: defect in the handler")]
+    public static partial void EniDefect(this ILogger logger, Exception defect, string eni);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Thread} died; another starts in {Milliseconds} ms")]
+    public static partial void ThreadDied(this ILogger logger, Exception cause, string thread, long milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Thread} runs again")]
+    public static partial void ThreadReplaced(this ILogger logger, string thread);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Thread} cannot be started again: {Error} Next try in {Milliseconds} ms")]
+    public static partial void ThreadNotReplaced(this ILogger logger, string thread, string error, long milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "No raw socket: packets return through UDP sockets bound to the flows' source ports, at most 1024 a thread")]
+    public static partial void UsesBoundSockets(this ILogger logger);
+}

@@ -1,0 +1,17 @@
+using Akka.Actor;
+using Gwlbtun.Actors.Configuration;
+using Gwlbtun.Actors.Gateway;
+using Microsoft.Extensions.Logging;
+
+namespace Gwlbtun.Actors.Tunnels;
+
+/// <summary>What the tunnel actors work with.</summary>
+/// <param name="Settings">The configuration.</param>
+/// <param name="DataPlane">What moves packets.</param>
+/// <param name="Lifecycle">Runs hooks and watches for idleness.</param>
+/// <param name="Stats">Is told of states.</param>
+/// <param name="Logger">The section's logger.</param>
+internal sealed record TunnelServices(GatewaySettings Settings, DataPlane DataPlane, IActorRef Lifecycle, IActorRef Stats, ILogger Logger)
+{
+    public ReversePathFilter ReversePathFilter { get; } = new(Settings.Tunnel.ManageRpFilter, Logger);
+}
