@@ -199,6 +199,17 @@ public class BlasterSpecs
         Assert.Contains("nothing was sent", result.Objections(new HashSet<Judgement>(), maximumLoss: 100));
     });
 
+    [Fact]
+    public void Should_allocate_nothing_by_the_packet() => Sandbox.Run(() =>
+    {
+        using Reflector reflector = new(_appliance, _loadBalancer.Port);
+        using Blaster blaster = new(new BlastOptions { Packets = 20_000, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix }, _loadBalancer, new LoadBalancer(_loadBalancer));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        BlastResult result = blaster.Run(CancellationToken.None);
+        Assert.Equal(20_000, result.Returned);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20_000);
+    });
+
     // Changes a byte and makes every checksum right again, as a careless merge of packets would.
     private static Reply Spoilt(Reply right, int offset, byte mask = 0x55)
     {

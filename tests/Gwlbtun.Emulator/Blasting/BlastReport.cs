@@ -27,8 +27,8 @@ internal sealed class BlastReport
 
     public void WriteText(TextWriter output)
     {
-        string pace = _options.Rate is { } rate ? Text($"{rate:0} packets/s") : Text($"window {_options.Window}");
-        output.WriteLine(Text($"{_options.Flows} flows of {_loadBalancerOptions.Endpoints} endpoints, {_options.Protocol} over IP{_options.Ip}, {_options.Sizes.Text} bytes, {pace}, bursts of {_options.Burst}, {_result.Elapsed.TotalSeconds:0.0} s, seed {_loadBalancerOptions.Seed}"));
+        string pace = _options.Rate is { } rate ? Text($"rate {rate:0}") : Text($"window {_options.Window}");
+        output.WriteLine(Text($"flows {_options.Flows}, endpoints {_loadBalancerOptions.Endpoints}, protocol {Word(_options.Protocol)}, IP {Word(_options.Ip)}, bytes {_options.Sizes}, burst {_options.Burst}, {pace}, {_result.Elapsed.TotalSeconds:0.0} s, seed {_loadBalancerOptions.Seed}"));
         output.WriteLine(Text($"sent {_result.Sent}, returned {_result.Returned}, lost {_result.Lost} ({_result.LossPercent:0.####} %)"));
         foreach ((string reason, long count) in _result.LossByReason())
             output.WriteLine(Text($"  lost by {reason}: {count}"));
@@ -45,9 +45,9 @@ internal sealed class BlastReport
         objections = Objections,
         flows = _options.Flows,
         endpoints = _loadBalancerOptions.Endpoints,
-        protocol = _options.Protocol.ToString(),
-        ip = _options.Ip.ToString(),
-        sizes = _options.Sizes.Text,
+        protocol = Word(_options.Protocol),
+        ip = Word(_options.Ip),
+        sizes = _options.Sizes.ToString(),
         burst = _options.Burst,
         rate = _options.Rate,
         window = _options.Rate is null ? _options.Window : (int?)null,
@@ -70,6 +70,8 @@ internal sealed class BlastReport
         latencies["max"] = _result.Latency.Max / 1e3;
         return latencies;
     }
+
+    private static string Word(Enum value) => value.ToString().ToLowerInvariant();
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -9,21 +9,20 @@ internal sealed class SizeMix
     private const int MaximumShare = 1_000;
 
     private readonly int[] _sizes;
+    private readonly string _text;
 
     private SizeMix(int[] sizes, string text)
     {
         _sizes = sizes;
-        Text = text;
+        _text = text;
     }
-
-    /// <summary>How it was written.</summary>
-    public string Text { get; }
 
     public int Period => _sizes.Length;
 
     public int this[ulong index] => _sizes[index % (ulong)_sizes.Length];
 
-    public override string ToString() => Text;
+    /// <summary>How it was written.</summary>
+    public override string ToString() => _text;
 
     public static SizeMix Parse(string text)
     {
