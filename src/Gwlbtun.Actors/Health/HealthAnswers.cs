@@ -21,14 +21,14 @@ internal sealed class HealthAnswers(IHealthSource source, HealthSettings setting
 
     private readonly Lock _lock = new();
     private Task<HealthAnswer>? _latest;
-    private string? _stopReason;
+    private bool _isStopping;
 
-    /// <summary>From now on, every answer is unhealthy for the reason given.</summary>
-    public void Refuse(string reason)
+    /// <summary>From now on, every answer is unhealthy.</summary>
+    public void BeginShutdown()
     {
         lock (_lock)
         {
-            _stopReason = reason;
+            _isStopping = true;
             _latest = null;
         }
     }
@@ -41,16 +41,16 @@ internal sealed class HealthAnswers(IHealthSource source, HealthSettings setting
             if (_latest is { IsCompleted: false } ||
                 (_latest is { IsCompletedSuccessfully: true } && time.GetElapsedTime(_latest.Result.ReadyAt) < Freshness))
                 return _latest;
-            var stopReason = _stopReason;
-            return _latest = Task.Run(() => TakeAsync(stopReason));
+            var isStopping = _isStopping;
+            return _latest = Task.Run(() => TakeAsync(isStopping));
         }
     }
 
-    private async Task<HealthAnswer> TakeAsync(string? stopReason)
+    private async Task<HealthAnswer> TakeAsync(bool isStopping)
     {
         var report = await ReportAsync().ConfigureAwait(false);
-        if (stopReason is not null)
-            report = report with { Healthy = false, Problems = [stopReason, .. report.Problems] };
+        if (isStopping && !report.Problems.Contains(GatewayReport.ShuttingDown))
+            report = report with { Healthy = false, Problems = [GatewayReport.ShuttingDown, .. report.Problems] };
         return new HealthAnswer(report.Healthy, settings.StatusOnly ? default : Render(report), time.GetTimestamp());
     }
 

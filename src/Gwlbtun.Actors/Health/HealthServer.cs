@@ -54,7 +54,7 @@ public sealed class HealthServer : IAsyncDisposable
     }
 
     /// <summary>Answers 503 from now on, while traffic still flows, so that the load balancer moves flows to other targets.</summary>
-    public void BeginShutdown() => _answers.Refuse("The handler is shutting down.");
+    public void BeginShutdown() => _answers.BeginShutdown();
 
     /// <summary>Closes the port and what is open on it; requests that are being answered get a second to finish.</summary>
     public async Task StopAsync()

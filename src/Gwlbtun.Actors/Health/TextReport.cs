@@ -71,12 +71,6 @@ public static class TextReport
         foreach (var problem in report.Problems)
             Line(page, $"Problem: {HtmlEncoder.Default.Encode(problem)}");
 
-        foreach (var eni in report.Enis)
-        {
-            if (eni.Problem is not null)
-                Line(page, $"ENI {EniName.Hex17(eni.EniId)} is {HtmlEncoder.Default.Encode(eni.State)}, restarted {eni.Restarts} times: {HtmlEncoder.Default.Encode(eni.Problem)}");
-        }
-
         foreach (var (reason, count) in report.Drops.Where(drop => drop.Value > 0).OrderBy(drop => drop.Key))
             Line(page, $"Dropped: {count} packets, {DropCounts.Name(reason)}");
 

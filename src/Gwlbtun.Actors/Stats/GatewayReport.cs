@@ -7,7 +7,7 @@ namespace Gwlbtun.Actors.Stats;
 /// rendered by the health endpoint.
 /// </summary>
 /// <param name="Healthy">Whether the load balancer should go on choosing this target.</param>
-/// <param name="Problems">Why not, or what else the operator should know; one sentence each.</param>
+/// <param name="Problems">Why not, in one sentence each; empty when it is.</param>
 /// <param name="Port">UDP port that Geneve is received on.</param>
 /// <param name="Receivers">The receive threads, by number.</param>
 /// <param name="Enis">One entry per endpoint seen and not yet retired.</param>
@@ -24,6 +24,9 @@ public sealed record GatewayReport(
     HookReport Hooks,
     ProcessReport Process)
 {
+    /// <summary>The problem that every report names once shutdown has begun.</summary>
+    public const string ShuttingDown = "The handler is shutting down.";
+
     /// <summary>The report to show when there is none to be had: unhealthy, with the reason, and otherwise empty.</summary>
     /// <param name="problem">Why there is no report.</param>
     public static GatewayReport Unavailable(string problem) => new(

@@ -26,7 +26,7 @@ internal static class ReportBuilder
     {
         var problems = new List<string>();
         if (sources.IsStopping)
-            problems.Add("The handler is shutting down.");
+            problems.Add(GatewayReport.ShuttingDown);
         if (sources.Receivers.Threads.Count == 0 || sources.TunnelThreads.Threads.Count == 0)
             problems.Add("The handler is starting.");
         problems.AddRange(sources.Receivers.Threads.Where(IsDead).Select(thread => $"Receive thread {thread.Index} has died."));

@@ -42,7 +42,7 @@ internal sealed class StatsActor : ReceiveActor
 
     public static Props Props(ReportSources sources) => Akka.Actor.Props.Create(() => new StatsActor(sources));
 
-    private void Ended() => Receive<GetReport>(_ => Sender.Tell(GatewayReport.Unavailable("The handler is shutting down.")));
+    private void Ended() => Receive<GetReport>(_ => Sender.Tell(GatewayReport.Unavailable(GatewayReport.ShuttingDown)));
 
     private void AnswerForgotten(DataThread? replaced)
     {

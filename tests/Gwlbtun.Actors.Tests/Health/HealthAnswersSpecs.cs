@@ -1,6 +1,7 @@
 using System.Text;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
+using Gwlbtun.Actors.Stats;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Health;
@@ -80,12 +81,24 @@ public class HealthAnswersSpecs
         var answers = Answers();
         Assert.True((await answers.GetAsync()).Healthy);
 
-        answers.Refuse("Leaving.");
+        answers.BeginShutdown();
         var answer = await answers.GetAsync();
 
         Assert.False(answer.Healthy);
-        Assert.Contains("Problem: Leaving.", Text(answer), StringComparison.Ordinal);
+        Assert.Contains("Problem: The handler is shutting down.", Text(answer), StringComparison.Ordinal);
         Assert.Contains("Handler for ENI 00b8ee1d4db0c51c0", Text(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Should_say_only_once_that_it_shuts_down_when_the_report_says_so_itself()
+    {
+        var answers = Answers();
+        _source.Report = SampleReports.Healthy with { Healthy = false, Problems = [GatewayReport.ShuttingDown] };
+
+        answers.BeginShutdown();
+        var text = Text(await answers.GetAsync());
+
+        Assert.Equal(2, text.Split(GatewayReport.ShuttingDown).Length);
     }
 
     [Fact]
@@ -95,7 +108,7 @@ public class HealthAnswersSpecs
         var reply = _source.Hold();
         var before = answers.GetAsync();
 
-        answers.Refuse("Leaving.");
+        answers.BeginShutdown();
         var after = answers.GetAsync();
         reply.SetResult(SampleReports.Healthy);
 

@@ -50,7 +50,7 @@ internal static class SampleReports
     public static GatewayReport Failing { get; } = Healthy with
     {
         Healthy = false,
-        Problems = ["Receive thread 1 died: <boom>"],
+        Problems = ["Receive thread 1 died: <boom>", "ENI 00b8ee1d4db0c51c0 is parked: gwi-1mCyRrMGsrI cannot be opened: EBUSY."],
         Receivers = [new ThreadReport(0, 13685, true, 64, 10752, 0.043), new ThreadReport(1, 13686, false, 3, 504, 12)],
         Enis =
         [

@@ -53,7 +53,7 @@ public class TextReportSpecs
             IPv6 Flow Cache for ENI 00b8ee1d4db0c51c0 : Contains 24 elements, of which 150 were just timed out (idle timeout is 350 seconds).
 
             Problem: Receive thread 1 died: &lt;boom&gt;
-            ENI 00b8ee1d4db0c51c0 is parked, restarted 10 times: gwi-1mCyRrMGsrI cannot be opened: EBUSY
+            Problem: ENI 00b8ee1d4db0c51c0 is parked: gwi-1mCyRrMGsrI cannot be opened: EBUSY.
             Dropped: 1 packets, geneveTruncated
             Dropped: 7 packets, eniParked
             Dropped: 2 packets, kernelChatter
