@@ -90,7 +90,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
         var gate = _gate;
         var open = _services.DataPlane.OpenPort;
-        Task.Run(() => open(gate)).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+        _services.Devices.StartNew(() => open(gate)).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
     }
 
     private void OnPortOpened(TunnelPort port)

@@ -13,5 +13,11 @@ namespace Gwlbtun.Actors.Tunnels;
 /// <param name="Logger">The section's logger.</param>
 internal sealed record TunnelServices(GatewaySettings Settings, DataPlane DataPlane, IActorRef Lifecycle, IActorRef Stats, ILogger Logger)
 {
+    /// <summary>
+    /// Where devices are made: one after the other, as the kernel's lock on network configuration has it anyway, so that many new endpoints at once
+    /// block one thread of the pool and not all of them.
+    /// </summary>
+    public TaskFactory Devices { get; } = new(new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler);
+
     public ReversePathFilter ReversePathFilter { get; } = new(Settings.Tunnel.ManageRpFilter, Logger);
 }
