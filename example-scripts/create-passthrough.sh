@@ -5,8 +5,7 @@
 # shellcheck source=example-scripts/hook-functions.sh
 . "$(dirname "$0")/hook-functions.sh"
 begin_hook "$@"
-
-[ "$gwo" != none ] || fail "needs return traffic: gwlbtun runs with --no-return"
+need_return_traffic
 
 step tc qdisc add dev "$gwi" handle ffff: ingress
 # u32 rather than matchall: every kernel with tc actions has it.

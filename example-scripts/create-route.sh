@@ -13,7 +13,7 @@ enable_forwarding
 disable_rp_filter "$gwi"
 
 if [ "${HOOK_ROUTE:-host}" = back ]; then
-  [ "$gwo" != none ] || fail "HOOK_ROUTE=back needs return traffic: gwlbtun runs with --no-return"
+  need_return_traffic
   claim_number
   each_ip ip route add default dev "$gwo" table "$table"
   each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"

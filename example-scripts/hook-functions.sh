@@ -11,6 +11,8 @@
 #   HOOK_STATE_DIR    where the journals are kept                        (/run/gwlbtun)
 #   HOOK_TABLE_BASE   routing tables are this plus the endpoint's number (10000)
 #   HOOK_RULE_PREF    preference of the ip rules                         (10000)
+#   HOOK_MARK_SHIFT   the 12 bits of the packet mark that tell endpoints apart start here (16, so 0x0fff0000)
+#   HOOK_UPLINK       the interface that NAT leaves by                   (that of the default route)
 
 set -euo pipefail
 
@@ -98,7 +100,10 @@ claim_number() {
   fail "$most_endpoints endpoints have a number already: is $state_dir full of stale ones?"
 }
 
-has_ipv6() { [ -e /proc/sys/net/ipv6/conf/all/forwarding ]; }
+# Whether IPv6 is this host's and this hook's: one for IPv4 alone sets ipv4_only=yes.
+has_ipv6() { [ "${ipv4_only:-no}" = no ] && [ -e /proc/sys/net/ipv6/conf/all/forwarding ]; }
+
+need_return_traffic() { [ "$gwo" != none ] || fail "needs return traffic, but gwlbtun runs with --no-return"; }
 
 # Sets a sysctl unless it is so already: in a container /proc/sys is often read-only, and rightly set by the host.
 set_sysctl() {
@@ -131,4 +136,49 @@ disable_rp_filter() {
     set_sysctl ipv4/conf/all/rp_filter 0
   fi
   set_sysctl "ipv4/conf/$device/rp_filter" 0
+}
+
+# From here on for hooks whose replies find the way back to their endpoint by a mark that the connection remembers.
+
+# Takes a number and a mark of this endpoint's own, puts it on what comes in on gwi, and routes what bears it out of gwo.
+# The mark of a packet with the mark of gwi is kept in its connection, for the replies.
+mark_endpoint() {
+  claim_number
+  local shift_by=${HOOK_MARK_SHIFT:-16}
+  mask=$(printf '0x%x' $((most_endpoints << shift_by)))
+  mark=$(printf '0x%x/%s' $((number << shift_by)) "$mask")
+  # Errors that this host sends about a client's packet (fragmentation needed, above all) inherit its mark, and so find gwo.
+  set_sysctl ipv4/fwmark_reflect 1
+  if has_ipv6; then set_sysctl ipv6/fwmark_reflect 1; fi
+  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j MARK --set-xmark "$mark"
+  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j CONNMARK --save-mark --nfmask "$mask" --ctmask "$mask"
+  each_ip ip route add default dev "$gwo" table "$table"
+  each_ip ip rule add fwmark "$mark" lookup "$table" pref $((rule_pref + 1))
+}
+
+# Lets what comes in on gwi leave by the uplink with this host's address, and the replies come back to gwo.
+nat_out_of_uplink() {
+  local uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
+  [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
+  each_ip ip rule add iif "$gwi" lookup main pref "$rule_pref"
+  each_ip iptables -t mangle -A PREROUTING -i "$uplink" -m connmark --mark "$mark" -j MARK --set-xmark "$mark"
+  each_ip iptables -t nat -A POSTROUTING -o "$uplink" -m mark --mark "$mark" -j MASQUERADE
+  each_ip iptables -A FORWARD -i "$gwi" -o "$uplink" -j ACCEPT
+  each_ip iptables -A FORWARD -i "$uplink" -o "$gwo" -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+  # Uplink and tunnel rarely have the same MTU: let TCP know the smaller one.
+  each_ip iptables -t mangle -A FORWARD -i "$gwi" -o "$uplink" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+  each_ip iptables -t mangle -A FORWARD -i "$uplink" -o "$gwo" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+  say "$gwi: NAT out of $uplink, replies through $gwo"
+}
+
+# Tells connections of this endpoint from those of another with the same addresses and ports. The zone is that of the
+# original direction alone: replies meet the one address of the uplink, where NAT has kept the ports apart.
+track_apart() { each_ip iptables -t raw -A PREROUTING -i "$gwi" -j CT --zone-orig "$number"; }
+
+# Sends what services on this host answer to clients of this endpoint back through gwo. An accepted TCP connection takes the
+# mark of its first packet; other answers are routed anew in OUTPUT, and need any route to the client (the default one) until there.
+answer_from_here() {
+  set_sysctl ipv4/tcp_fwmark_accept 1
+  each_ip iptables -t mangle -A OUTPUT -m connmark --mark "$mark" -j MARK --set-xmark "$mark"
+  say "$gwi: services on this host answer through $gwo"
 }

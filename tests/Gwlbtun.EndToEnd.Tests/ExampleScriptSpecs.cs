@@ -18,6 +18,7 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
     public static TheoryData<string, string> Scripts => new()
     {
         { "create-passthrough.sh", "" }, { "create-route.sh", "host" }, { "create-route.sh", "back" }, { "create-nat.sh", "" },
+        { "create-nat-overlapping.sh", "" }, { "create-overlapping-v4.sh", "" }, { "create-local.sh", "" },
     };
 
     [Theory]

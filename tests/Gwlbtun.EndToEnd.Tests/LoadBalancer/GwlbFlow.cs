@@ -9,6 +9,8 @@ internal sealed record GwlbFlow(ulong EniId, int Number, bool IsV6 = false, byte
     /// <summary>The Geneve header with the three options of the load balancer.</summary>
     public const int HeaderLength = 40;
 
+    public const ushort ServerPort = 5001;
+
     private const ushort OptionClass = 0x0108;
 
     public ushort OuterSourcePort => (ushort)(20000 + Number % 64);
@@ -43,8 +45,6 @@ internal sealed record GwlbFlow(ulong EniId, int Number, bool IsV6 = false, byte
         InnerPackets.Build(Server, Client, Protocol, ServerPort, ClientPort, sequence, Math.Max(length, InnerPackets.MinimumLength(IsV6, Protocol)));
 
     private ushort ClientPort => (ushort)(1024 + Number);
-
-    private static ushort ServerPort => 5001;
 
     private static void WriteOption(Span<byte> option, byte type, int length)
     {
