@@ -83,6 +83,18 @@ public partial class ReadmeSpecs
         Assert.Equal(scripts.Order(), listed.Order());
     }
 
+    [Fact]
+    public void Should_name_only_variables_that_the_handler_or_its_hooks_read()
+    {
+        var scripts = string.Concat(Directory.GetFiles(Path.Combine(_repository, "example-scripts")).Select(File.ReadAllText));
+        string[] toHooks = ["GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID"];
+        var known = SettingKeys.All.Select(key => key.EnvironmentName).Concat(toHooks).ToHashSet();
+        var named = Variable().Matches(_readme).Select(variable => variable.Value).ToList();
+
+        Assert.NotEmpty(named);
+        Assert.All(named, variable => Assert.True(known.Contains(variable) || scripts.Contains($"{{{variable}", StringComparison.Ordinal), variable));
+    }
+
     private static IEnumerable<string> Section(string title) =>
         _readme.Split('\n').SkipWhile(line => line != $"## {title}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal));
 
@@ -107,6 +119,9 @@ public partial class ReadmeSpecs
 
     [GeneratedRegex(@"`((?:geneve|threads|tunnel|flows|hooks|health|shutdown|restart|logging)\.[a-z.-]*[a-z])`")]
     private static partial Regex Key();
+
+    [GeneratedRegex("(?:GWLBTUN|HOOK)_[A-Z_]*[A-Z]")]
+    private static partial Regex Variable();
 
     [GeneratedRegex("^\\| `([a-z]+[A-Z][A-Za-z]+)`")]
     private static partial Regex CamelCase();
