@@ -117,7 +117,10 @@ public sealed unsafe class TunnelThread : DataThread
 
     private void Drain(QueueBinding binding, long now)
     {
-        for (var taken = 0; taken < _budget; taken++)
+        // At a low rate each turn finds one packet, and a read that only learns that the queue is empty costs as much as the one that
+        // got it. While that has been so, one packet is read and the rest left to epoll, which tells of a queue that has more.
+        var limit = binding.TakeSingle() ? 1 : _budget;
+        for (var taken = 0; taken < limit; taken++)
         {
             var packet = _return.NextPacket;
             var read = binding.Device.Read(Index, packet, SendBatch.PacketBytes);
@@ -126,6 +129,7 @@ public sealed unsafe class TunnelThread : DataThread
                 // ENOMEM and ENOBUFS pass by themselves.
                 if (read.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or 12))
                     Fail(binding, read.Error);
+                binding.NoteEmptyAfter(taken);
                 return;
             }
 
@@ -183,6 +187,11 @@ public sealed unsafe class TunnelThread : DataThread
     /// <summary>One queue of one device, as this thread watches it.</summary>
     private sealed class QueueBinding(TunnelPort port, TunDevice device, int queue, CounterBlock* counters, uint generation)
     {
+        private const int MostSingles = 8;
+
+        private int _singles;
+        private int _nextSingles = 1;
+
         public TunnelPort Port { get; } = port;
 
         public TunDevice Device { get; } = device;
@@ -192,5 +201,21 @@ public sealed unsafe class TunnelThread : DataThread
         public CounterBlock* Counters { get; } = counters;
 
         public uint Generation { get; } = generation;
+
+        /// <summary>Whether this turn reads one packet only.</summary>
+        public bool TakeSingle()
+        {
+            if (_singles == 0)
+                return false;
+            _singles--;
+            return true;
+        }
+
+        /// <summary>A turn read the queue until it was empty, and got so many packets.</summary>
+        public void NoteEmptyAfter(int packets)
+        {
+            _nextSingles = packets <= 1 ? Math.Min(_nextSingles * 2, MostSingles) : 1;
+            _singles = _nextSingles - 1;
+        }
     }
 }
