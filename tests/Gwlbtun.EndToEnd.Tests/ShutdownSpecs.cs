@@ -55,9 +55,23 @@ public sealed class ShutdownSpecs(ITestOutputHelper output) : ApplianceSpecs(out
     }
 
     [Fact]
+    public async Task Should_undo_a_create_hook_that_was_still_running_when_told_to_stop()
+    {
+        var gwlbtun = await StartAsync("-c", Script("slow", "echo \"hook $*\"; sleep 1; echo finished $1"), "-r", TracingHook());
+        var flow = new GwlbFlow(Eni, 1);
+        Gwlb.Send(flow, flow.Packet(0));
+        await gwlbtun.Program.WaitForLineAsync("hook CREATE");
+        await gwlbtun.StopAsync();
+        Assert.Equal(1, gwlbtun.Program.CountLines("hook DESTROY"));
+        // Whether it ended by itself or was ended: never after its undoing began.
+        Assert.DoesNotMatch("(?s)hook DESTROY.*finished CREATE", gwlbtun.Program.Log);
+        Assert.DoesNotContain("gwi-", Lab.Appliance.Ip("link"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Should_start_and_stop_every_time_when_repeated()
     {
-        // GWLBTUN's own acceptance is 200 in a row: E2E_CYCLES=200.
+        // E2E_CYCLES=200 for the long run.
         var cycles = int.Parse(Environment.GetEnvironmentVariable("E2E_CYCLES") ?? "20");
         for (var cycle = 0; cycle < cycles; cycle++)
         {
