@@ -44,7 +44,7 @@ internal static class ReportBuilder
     {
         var gate = eni.Last.Gate;
         var drops = new ulong[DropReasons.Count];
-        gate.Counters.AddDropsTo(drops);
+        gate.AddDropsTo(drops);
         var byReason = ByReason(drops);
         var delivered = gate.Counters.Delivered;
         var threads = sources.TunnelThreads.Threads;

@@ -34,7 +34,7 @@ internal sealed class ReportSources(DataPlaneOptions options, HookCounters hooks
     {
         if (_enis.TryGetValue(gate.EniId, out var known) && known.Last.Gate == gate)
             _enis.Remove(gate.EniId);
-        gate.Counters.AddDropsTo(_formerDrops);
+        gate.AddDropsTo(_formerDrops);
     }
 
     /// <summary>Every drop since the start, indexed by <see cref="DropReason"/>.</summary>
@@ -43,7 +43,7 @@ internal sealed class ReportSources(DataPlaneOptions options, HookCounters hooks
         var totals = (ulong[])_formerDrops.Clone();
         Receivers.AddDropsTo(totals);
         foreach (var eni in _enis.Values)
-            eni.Last.Gate.Counters.AddDropsTo(totals);
+            eni.Last.Gate.AddDropsTo(totals);
         return totals;
     }
 }

@@ -33,8 +33,6 @@ internal unsafe struct CounterBlock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Drop(DropReason reason, ulong packets = 1) => _drops[(int)reason] += packets;
 
-    public void SetDrops(DropReason reason, ulong total) => _drops[(int)reason] = total;
-
     public ulong Drops(DropReason reason) => Volatile.Read(ref _drops[(int)reason]);
 
     public CounterSnapshot Snapshot() => new(Volatile.Read(ref Packets), Volatile.Read(ref Bytes), Volatile.Read(ref LastMs));

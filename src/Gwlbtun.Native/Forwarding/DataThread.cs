@@ -102,6 +102,9 @@ public abstract class DataThread : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Counts the packets that the thread had in hand when it died.</summary>
+    private protected abstract void CountAbandoned();
+
     private protected abstract void DisposeOwned();
 
     private void Body()
@@ -132,6 +135,7 @@ public abstract class DataThread : IDisposable
         {
             // Whatever it was: the owner decides, the process lives on.
             cause = e;
+            CountAbandoned();
         }
 
         _quiescence.Unregister(turn);

@@ -17,7 +17,7 @@ public sealed class EniDirectory
 
     /// <summary>The endpoint's gate, or null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public EniGate? Find(ulong eniId) => _gates.GetValueOrDefault(eniId);
+    public EniGate? Find(ulong eniId) => _gates.TryGetValue(eniId, out var gate) ? gate : null;
 
     internal EniDirectory With(EniGate gate) => new(new(_gates) { [gate.EniId] = gate });
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -19,6 +20,10 @@ public sealed unsafe class EniGate : IDisposable
 {
     // Written under the lock at the last step of opening: few enough that a receive thread that waits for the lock loses no time.
     private const int LastStep = 32;
+
+    // Holding is cheaper than writing, so under load as much may come as is written: after so many rounds the rest is written under the
+    // lock however much it is, and the receive threads wait, their sockets' buffers before them.
+    private const int MostRounds = 8;
 
     private readonly Lock _lock = new();
     private readonly HoldQueue _held;
@@ -46,6 +51,16 @@ public sealed unsafe class EniGate : IDisposable
     /// <summary>The live tunnel, or null while packets wait or are refused.</summary>
     public TunnelPort? Port => _port;
 
+    /// <summary>
+    /// Adds this endpoint's drops to <paramref name="totals"/>, indexed by <see cref="DropReason"/>; what the kernel dropped at its devices' queues, as
+    /// long as they exist, too.
+    /// </summary>
+    public void AddDropsTo(Span<ulong> totals)
+    {
+        Counters.AddDropsTo(totals);
+        totals[(int)DropReason.TunQueueOverflow] += InterfaceStatistics.TransmitDrops(EniName.IngressDevice(EniId)) + InterfaceStatistics.TransmitDrops(EniName.EgressDevice(EniId));
+    }
+
     /// <summary>Packets that wait now.</summary>
     public int HeldPackets
     {
@@ -56,28 +71,31 @@ public sealed unsafe class EniGate : IDisposable
         }
     }
 
-    /// <summary>Writes what waits into <paramref name="port"/>, in order, then lets the receive threads pass.</summary>
+    /// <summary>
+    /// Writes what waits into <paramref name="port"/>, in order, then lets the receive threads pass. When the port fails meanwhile, what
+    /// was not written goes on waiting.
+    /// </summary>
     public void Open(TunnelPort port)
     {
-        while (true)
+        for (var round = 0; ; round++)
         {
             HeldPackets waiting;
             lock (_lock)
             {
                 waiting = _held.TakeAll();
-                var count = waiting.Batches.Sum(batch => batch.Count);
-                if (count <= LastStep)
+                if (waiting.Count <= LastStep || round == MostRounds)
                 {
-                    Write(port, waiting);
                     _refusal = DropReason.None;
-                    // A write may have found the port broken: then it is the fault's report that counts, and packets go on waiting.
-                    _port = port.IsFaulted ? null : port;
+                    // Where a device fails, here or under a tunnel thread, packets go on waiting for the one that the owner builds.
+                    if (TryWrite(port, waiting) && !port.IsFaulted)
+                        _port = port;
                     return;
                 }
             }
 
             // Outside the lock: what arrives meanwhile queues behind it.
-            Write(port, waiting);
+            if (!TryWrite(port, waiting))
+                return;
         }
     }
 
@@ -129,11 +147,12 @@ public sealed unsafe class EniGate : IDisposable
     /// </summary>
     /// <param name="datagram">The Geneve datagram.</param>
     /// <param name="path">Its outer addresses.</param>
+    /// <param name="queue">The device queue that the calling thread writes through.</param>
     /// <param name="counters">The calling thread's counters of this endpoint.</param>
     /// <param name="port">The live port, when the gate was opened meanwhile: the caller forwards.</param>
     /// <returns>False when the gate has ended: the caller looks the endpoint up anew.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal bool TryHold(ReadOnlySpan<byte> datagram, in OuterPath path, CounterBlock* counters, out TunnelPort? port)
+    internal bool TryHold(ReadOnlySpan<byte> datagram, in OuterPath path, int queue, CounterBlock* counters, out TunnelPort? port)
     {
         lock (_lock)
         {
@@ -144,31 +163,36 @@ public sealed unsafe class EniGate : IDisposable
                 return true;
             if (_refusal != DropReason.None)
                 counters->Drop(_refusal);
-            else if (!_held.TryAppend(datagram, path))
+            else if (!_held.TryAppend(datagram, path, queue))
                 counters->Drop(DropReason.HoldOverflow);
             return true;
         }
     }
 
-    private void Write(TunnelPort port, HeldPackets waiting)
+    private bool TryWrite(TunnelPort port, HeldPackets waiting)
     {
         var now = Environment.TickCount64;
         foreach (var batch in waiting.Batches)
         {
-            for (int i = 0, position = 0; i < batch.Count; i++)
+            for (; batch.Count > 0; batch.Advance())
             {
-                var datagram = batch.Read(ref position, out var path);
+                var datagram = batch.Peek(out var path, out var queue);
                 // It was parsed before it was held.
                 _ = GwlbGeneveHeader.TryParse(datagram, out var header);
                 fixed (byte* start = datagram)
                 {
-                    if (!port.Deliver(start, datagram.Length, header, path, queue: 0, Counters.ByGate, now))
-                        Counters.ByGate->Drop(DropReason.TunWriteFailed);
+                    if (port.Deliver(start, datagram.Length, header, path, queue, Counters.ByGate, now))
+                        continue;
                 }
+
+                lock (_lock)
+                    _held.PutBack(waiting);
+                return false;
             }
         }
 
         _held.Release(waiting);
+        return true;
     }
 
     /// <summary>Frees the flow table and the counters. No data thread may know the gate any more.</summary>

@@ -14,14 +14,17 @@ internal sealed class HoldQueue(HoldLimits limits, PacketBatchPool pool)
     public int Count { get; private set; }
 
     /// <summary>Appends a copy; false when a bound is reached.</summary>
-    public bool TryAppend(ReadOnlySpan<byte> datagram, in OuterPath path)
+    /// <param name="datagram">The datagram.</param>
+    /// <param name="path">Its outer addresses.</param>
+    /// <param name="queue">The device queue that it is to be written through.</param>
+    public bool TryAppend(ReadOnlySpan<byte> datagram, in OuterPath path, int queue)
     {
         if (Count >= limits.PacketsPerEni || _bytes + datagram.Length > limits.BytesPerEni || !pool.TryReserve(datagram.Length))
             return false;
-        if (_batches.Count == 0 || !_batches[^1].TryAppend(datagram, path))
+        if (_batches.Count == 0 || !_batches[^1].TryAppend(datagram, path, queue))
         {
             var batch = pool.Rent();
-            _ = batch.TryAppend(datagram, path);
+            _ = batch.TryAppend(datagram, path, queue);
             _batches.Add(batch);
         }
 
@@ -38,6 +41,14 @@ internal sealed class HoldQueue(HoldLimits limits, PacketBatchPool pool)
         _bytes = 0;
         Count = 0;
         return taken;
+    }
+
+    /// <summary>Puts back what was taken and not read, before all that has come since.</summary>
+    public void PutBack(HeldPackets packets)
+    {
+        _batches.InsertRange(0, packets.Batches);
+        _bytes += packets.Bytes;
+        Count += packets.Count;
     }
 
     /// <summary>Gives back the memory of what was taken.</summary>
@@ -58,4 +69,8 @@ internal sealed class HoldQueue(HoldLimits limits, PacketBatchPool pool)
 }
 
 /// <summary>What was taken out of a <see cref="HoldQueue"/>.</summary>
-internal readonly record struct HeldPackets(List<PacketBatch> Batches, long Bytes);
+internal readonly record struct HeldPackets(List<PacketBatch> Batches, long Bytes)
+{
+    /// <summary>Datagrams in them.</summary>
+    public int Count => Batches.Sum(batch => batch.Count);
+}

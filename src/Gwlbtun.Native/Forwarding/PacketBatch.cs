@@ -1,49 +1,69 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Native.Forwarding;
 
 /// <summary>
 /// Copies of datagrams, one after the other in native memory, each behind a <see cref="Record"/>. Not thread-safe.
 /// </summary>
-internal sealed unsafe class PacketBatch
+internal sealed unsafe class PacketBatch : IDisposable
 {
     /// <summary>Bytes of one batch; the largest datagram with its record fits.</summary>
     public const int Capacity = 128 << 10;
 
-    private readonly byte* _memory = (byte*)NativeMemory.AlignedAlloc(Capacity, 64);
+    private byte* _memory = Pages.Map(Capacity);
+    private int _end;
+    private int _position;
 
-    ~PacketBatch() => NativeMemory.AlignedFree(_memory);
+    ~PacketBatch() => FreeMemory();
 
+    /// <summary>Datagrams that are still to be read.</summary>
     public int Count { get; private set; }
 
-    public int UsedBytes { get; private set; }
-
     /// <summary>Appends a copy; false when it does not fit.</summary>
-    public bool TryAppend(ReadOnlySpan<byte> datagram, in OuterPath path)
+    public bool TryAppend(ReadOnlySpan<byte> datagram, in OuterPath path, int queue)
     {
         var bytes = Stored(datagram.Length);
-        if (UsedBytes + bytes > Capacity)
+        if (_end + bytes > Capacity)
             return false;
-        *(Record*)(_memory + UsedBytes) = new() { Length = datagram.Length, Path = path };
-        datagram.CopyTo(new Span<byte>(_memory + UsedBytes + sizeof(Record), datagram.Length));
-        UsedBytes += bytes;
+        *(Record*)(_memory + _end) = new() { Length = datagram.Length, Queue = queue, Path = path };
+        datagram.CopyTo(new Span<byte>(_memory + _end + sizeof(Record), datagram.Length));
+        _end += bytes;
         Count++;
         return true;
     }
 
-    /// <summary>The datagram at <paramref name="position"/>, which moves on to the next.</summary>
-    public ReadOnlySpan<byte> Read(ref int position, out OuterPath path)
+    /// <summary>The first datagram that is still to be read; there must be one. <see cref="Advance"/> moves on.</summary>
+    public ReadOnlySpan<byte> Peek(out OuterPath path, out int queue)
     {
-        var record = (Record*)(_memory + position);
+        var record = (Record*)(_memory + _position);
         path = record->Path;
-        var datagram = new ReadOnlySpan<byte>(_memory + position + sizeof(Record), record->Length);
-        position += Stored(record->Length);
-        return datagram;
+        queue = record->Queue;
+        return new ReadOnlySpan<byte>(_memory + _position + sizeof(Record), record->Length);
     }
 
-    public void Clear() => Count = UsedBytes = 0;
+    public void Advance()
+    {
+        _position += Stored(((Record*)(_memory + _position))->Length);
+        Count--;
+    }
+
+    public void Clear() => Count = _end = _position = 0;
+
+    /// <summary>Gives the memory back at once: the collector, which does not see it, is in no hurry.</summary>
+    public void Dispose()
+    {
+        FreeMemory();
+        GC.SuppressFinalize(this);
+    }
+
+    private void FreeMemory()
+    {
+        if (_memory != null)
+            Pages.Unmap(_memory, Capacity);
+        _memory = null;
+    }
 
     // Records start on 8-byte boundaries.
     private static int Stored(int length) => (sizeof(Record) + length + 7) & ~7;
@@ -51,6 +71,7 @@ internal sealed unsafe class PacketBatch
     private struct Record
     {
         public int Length;
+        public int Queue;
         public OuterPath Path;
     }
 }
@@ -94,7 +115,12 @@ internal sealed class PacketBatchPool(long bytesTotal)
         lock (_lock)
         {
             if (_free.Count < Kept)
+            {
                 _free.Push(batch);
+                return;
+            }
         }
+
+        batch.Dispose();
     }
 }

@@ -28,6 +28,9 @@ public sealed unsafe class ReceiveThread : DataThread
     private EniDirectory _directory = EniDirectory.Empty;
     private EniGate? _lastGate;
 
+    // Datagrams of the batch that are not dealt with yet.
+    private int _inHand;
+
     /// <summary>Creates the thread; <see cref="DataThread.Start"/> starts it.</summary>
     /// <param name="index">Its number among the receive threads, from 0.</param>
     /// <param name="options">The data plane's options.</param>
@@ -52,6 +55,9 @@ public sealed unsafe class ReceiveThread : DataThread
     /// <summary>Adds the drops that belong to no endpoint to <paramref name="totals"/>, indexed by <see cref="DropReason"/>.</summary>
     public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
 
+    // Which queue of every ingress device this thread writes through.
+    private int Queue => Index % _queues;
+
     private protected override void Turn(int ready)
     {
         for (var i = 0; i < ready; i++)
@@ -68,6 +74,8 @@ public sealed unsafe class ReceiveThread : DataThread
         }
     }
 
+    private protected override void CountAbandoned() => _counters[0]->Drop(DropReason.ThreadDied, (ulong)_inHand);
+
     private protected override void DisposeOwned()
     {
         _batch.Dispose();
@@ -80,20 +88,24 @@ public sealed unsafe class ReceiveThread : DataThread
         if (received.IsError)
         {
             // ENOBUFS and ENOMEM pass; anything else means that the socket is of no more use.
-            return received.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS or 12 ? 0 : received.OrThrow("receive from the Geneve socket");
+            return received.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM ? 0 : received.OrThrow("receive from the Geneve socket");
         }
 
         var now = Environment.TickCount64;
         _directory = _registry.Current;
         _lastGate = null;
+        _inHand = received.Value;
         for (var i = 0; i < received.Value; i++)
         {
             _batch.Get(i, out var datagram);
             _counters[0]->Count(datagram.Length, now);
             Process(datagram, now);
+            _inHand--;
         }
 
-        _counters[0]->SetDrops(DropReason.SocketOverflow, _batch.SocketDrops);
+        // The kernel tells its count only when it has one.
+        if (_batch.SocketDrops != 0)
+            _counters[0]->Drop(DropReason.SocketOverflow, _socket.NoteDrops(_batch.SocketDrops));
         return received.Value;
     }
 
@@ -120,15 +132,22 @@ public sealed unsafe class ReceiveThread : DataThread
         if (gate is null || gate.EniId != header.EniId)
             _lastGate = gate = _directory.Find(header.EniId);
         var counters = gate is null ? null : gate.Counters.ByReceiveThread(Index);
-        if (gate?.Port is { } port && port.Deliver(datagram.Payload, datagram.Length, header, path, Index % _queues, counters, now))
+        if (gate?.Port is { } port && port.Deliver(datagram.Payload, datagram.Length, header, path, Queue, counters, now))
             return;
-        DeliverLater(payload, datagram.Payload, header, path, now);
+        DeliverLater(payload, datagram.Payload, header, path, isKnown: gate is not null, now);
     }
 
     // The endpoint is unknown, or its tunnel is not live: wait at the gate, making one first.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void DeliverLater(ReadOnlySpan<byte> payload, byte* start, in GwlbGeneveHeader header, in OuterPath path, long now)
+    private void DeliverLater(ReadOnlySpan<byte> payload, byte* start, in GwlbGeneveHeader header, in OuterPath path, bool isKnown, long now)
     {
+        // Forty bytes of Geneve make no endpoint: there must be a packet for it.
+        if (!isKnown && TunnelPort.Refusal(payload[header.Length..], header, out _) is not DropReason.None and var refusal)
+        {
+            _counters[0]->Drop(refusal);
+            return;
+        }
+
         while (true)
         {
             if (_registry.Admit(header.EniId) is not { } gate)
@@ -138,8 +157,8 @@ public sealed unsafe class ReceiveThread : DataThread
             }
 
             var counters = gate.Counters.ByReceiveThread(Index);
-            if (gate.TryHold(payload, path, counters, out var port)
-                && (port is null || port.Deliver(start, payload.Length, header, path, Index % _queues, counters, now)))
+            if (gate.TryHold(payload, path, Queue, counters, out var port)
+                && (port is null || port.Deliver(start, payload.Length, header, path, Queue, counters, now)))
                 return;
         }
     }

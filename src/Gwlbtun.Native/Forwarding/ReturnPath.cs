@@ -38,7 +38,14 @@ internal sealed unsafe class ReturnPath : IDisposable
 
     /// <summary>Opens the best way that there is.</summary>
     /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
-    public static ReturnPath Open(UdpSocket receiveSocket) => new(RawSocket.TryOpen(SendBufferBytes, out _), receiveSocket);
+    /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
+    public static ReturnPath Open(UdpSocket receiveSocket)
+    {
+        var raw = RawSocket.TryOpen(SendBufferBytes, out var error);
+        if (raw is null && error.Number is not (LinuxError.EPERM or LinuxError.EACCES))
+            throw new LinuxException("open a raw socket", error);
+        return new(raw, receiveSocket);
+    }
 
     /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes.</summary>
     public byte* NextPacket => _batch.NextPacket;
@@ -88,6 +95,14 @@ internal sealed unsafe class ReturnPath : IDisposable
         _batch.Clear();
     }
 
+    /// <summary>Counts what is queued as lost: its thread ends without sending it.</summary>
+    public void CountAbandoned()
+    {
+        for (var i = 0; i < _batch.Count; i++)
+            _counters[i]->Drop(DropReason.ThreadDied);
+        _batch.Clear();
+    }
+
     public void Dispose()
     {
         _batch.Dispose();
@@ -121,29 +136,47 @@ internal sealed unsafe class ReturnPath : IDisposable
 
     private void Send(int socket, int first, int end)
     {
-        var mayWait = true;
+        var mayRetry = true;
         while (first < end)
         {
             var sent = _batch.Send(socket, first, end - first);
             if (!sent.IsError)
             {
                 first += sent.Value;
-                mayWait = true;
+                mayRetry = true;
             }
-            else if (mayWait && sent.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS)
-            {
-                mayWait = SendBatch.WaitWritable(socket, FullBufferWaitMs) && sent.Errno == LinuxError.EAGAIN;
-            }
-            else
+            else if (!mayRetry || !ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
                 CountFailure(first++, sent.Errno);
-                mayWait = true;
+                mayRetry = true;
+            }
+            else
+            {
+                // Once: but for a buffer that empties, for which each wait has a bound of its own.
+                mayRetry = sent.Errno == LinuxError.EAGAIN;
             }
         }
     }
 
+    // An error may also be an older packet's (an ICMP message that came for it): then the same send now works.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void CountFailure(int index, int errno) =>
-        _counters[index]->Drop(errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : DropReason.SendFailed);
+    private static bool ShouldRetry(int socket, int errno)
+    {
+        SocketOption.DiscardErrors(socket);
+        return errno switch
+        {
+            LinuxError.EMSGSIZE => false,
+            LinuxError.EAGAIN => SendBatch.WaitWritable(socket, FullBufferWaitMs),
+            _ => true,
+        };
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountFailure(int index, int errno) => _counters[index]->Drop(errno switch
+    {
+        LinuxError.EMSGSIZE => DropReason.SendTooBig,
+        LinuxError.ENOBUFS or LinuxError.EAGAIN => DropReason.SendQueueFull,
+        _ => DropReason.SendFailed,
+    });
 }

@@ -67,6 +67,14 @@ public sealed unsafe class TunnelPort : IDisposable
         _observer.OnPortFault(this, device.Name, error);
     }
 
+    /// <summary>Why what follows a Geneve header is no packet to deliver, or <see cref="DropReason.None"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static DropReason Refusal(ReadOnlySpan<byte> packet, in GwlbGeneveHeader header, out InnerPacket inner)
+    {
+        var refusal = InnerPacket.TryParse(packet, out inner);
+        return refusal == DropReason.None && inner.ProtocolType != header.ProtocolType ? DropReason.InnerVersion : refusal;
+    }
+
     /// <summary>Learns a received datagram's flow and writes its inner packet into the ingress device.</summary>
     /// <param name="datagram">The Geneve datagram.</param>
     /// <param name="length">Its length in bytes.</param>
@@ -80,9 +88,7 @@ public sealed unsafe class TunnelPort : IDisposable
     internal bool Deliver(byte* datagram, int length, in GwlbGeneveHeader header, in OuterPath path, int queue, CounterBlock* counters, long nowMs)
     {
         var packet = new ReadOnlySpan<byte>(datagram + header.Length, length - header.Length);
-        var refusal = InnerPacket.TryParse(packet, out var inner);
-        if (refusal == DropReason.None && inner.Version != (header.ProtocolType == EtherType.Ipv4 ? 4 : 6))
-            refusal = DropReason.InnerVersion;
+        var refusal = Refusal(packet, header, out var inner);
         if (refusal != DropReason.None)
         {
             counters->Drop(refusal);

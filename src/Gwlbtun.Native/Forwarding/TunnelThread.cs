@@ -11,6 +11,9 @@ namespace Gwlbtun.Native.Forwarding;
 /// </summary>
 public sealed unsafe class TunnelThread : DataThread
 {
+    // A stop must end also under a flood: so many turns of each queue are still returned.
+    private const int TurnsInFlight = 128;
+
     private readonly ReturnPath _return;
     private readonly IDataPlaneObserver _observer;
     private readonly CounterBlocks _counters = new(1);
@@ -91,7 +94,7 @@ public sealed unsafe class TunnelThread : DataThread
             if (Epoll.HasFailed(i))
                 Fail(binding, new(LinuxError.EBADFD));
             else
-                Drain(binding, now);
+                Drain(binding, binding.TakeSingle() ? 1 : _budget, now);
         }
 
         _return.Flush();
@@ -102,12 +105,15 @@ public sealed unsafe class TunnelThread : DataThread
         var now = Environment.TickCount64;
         foreach (var binding in _bindings)
         {
-            if (binding is not null)
-                Drain(binding, now);
+            for (var i = 0; binding is not null && i < TurnsInFlight && Drain(binding, _budget, now) > 0; i++)
+            {
+            }
         }
 
         _return.Flush();
     }
+
+    private protected override void CountAbandoned() => _return.CountAbandoned();
 
     private protected override void DisposeOwned()
     {
@@ -115,11 +121,9 @@ public sealed unsafe class TunnelThread : DataThread
         _counters.Dispose();
     }
 
-    private void Drain(QueueBinding binding, long now)
+    // Reads so many packets at most; answers how many there were.
+    private int Drain(QueueBinding binding, int limit, long now)
     {
-        // At a low rate each turn finds one packet, and a read that only learns that the queue is empty costs as much as the one that
-        // got it. While that has been so, one packet is read and the rest left to epoll, which tells of a queue that has more.
-        var limit = binding.TakeSingle() ? 1 : _budget;
         for (var taken = 0; taken < limit; taken++)
         {
             var packet = _return.NextPacket;
@@ -127,14 +131,16 @@ public sealed unsafe class TunnelThread : DataThread
             if (read.IsError)
             {
                 // ENOMEM and ENOBUFS pass by themselves.
-                if (read.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or 12))
+                if (read.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM))
                     Fail(binding, read.Error);
                 binding.NoteEmptyAfter(taken);
-                return;
+                return taken;
             }
 
             Return(binding, packet, read.Value, now);
         }
+
+        return limit;
     }
 
     [SkipLocalsInit]
@@ -202,7 +208,10 @@ public sealed unsafe class TunnelThread : DataThread
 
         public uint Generation { get; } = generation;
 
-        /// <summary>Whether this turn reads one packet only.</summary>
+        /// <summary>
+        /// Whether this turn reads one packet only. At a low rate each turn finds one, and a read that only learns that the queue is empty
+        /// costs as much as the one that got it: while that has been so, the rest is left to epoll, which tells of a queue that has more.
+        /// </summary>
         public bool TakeSingle()
         {
             if (_singles == 0)

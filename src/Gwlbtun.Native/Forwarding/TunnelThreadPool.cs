@@ -28,7 +28,10 @@ public sealed class TunnelThreadPool : IDisposable
         _observer = observer;
         _threads = new TunnelThread[options.TunnelThreads.Count];
         for (var i = 0; i < _threads.Length; i++)
-            _threads[i] = Start(i);
+        {
+            _threads[i] = Create(i);
+            _threads[i].Start();
+        }
     }
 
     /// <summary>The threads, by number.</summary>
@@ -60,10 +63,20 @@ public sealed class TunnelThreadPool : IDisposable
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
     public void Replace(TunnelThread dead)
     {
-        var thread = Start(dead.Index);
+        var thread = Create(dead.Index);
+        try
+        {
+            foreach (var port in _ports)
+                thread.Attach(port);
+        }
+        catch
+        {
+            thread.Dispose();
+            throw;
+        }
+
         _threads[dead.Index] = thread;
-        foreach (var port in _ports)
-            thread.Attach(port);
+        thread.Start();
     }
 
     /// <summary>Stops the threads after they have returned what is in flight, and waits until they have ended.</summary>
@@ -81,12 +94,18 @@ public sealed class TunnelThreadPool : IDisposable
             thread.Dispose();
     }
 
-    private TunnelThread Start(int index)
+    private TunnelThread Create(int index)
     {
         var path = ReturnPath.Open(_receiveSocket);
         UsesBoundSockets = path.UsesBoundSockets && _options.ReturnTraffic;
-        var thread = new TunnelThread(index, _options, path, _quiescence, _observer);
-        thread.Start();
-        return thread;
+        try
+        {
+            return new TunnelThread(index, _options, path, _quiescence, _observer);
+        }
+        catch
+        {
+            path.Dispose();
+            throw;
+        }
     }
 }

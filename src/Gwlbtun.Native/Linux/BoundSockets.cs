@@ -8,6 +8,8 @@ namespace Gwlbtun.Native.Linux;
 /// </summary>
 internal sealed unsafe class BoundSockets : IDisposable
 {
+    private const int SendBufferBytes = 4 << 20;
+
     private readonly Entry[] _entries;
     private readonly UdpSocket _receiveSocket;
 
@@ -65,6 +67,8 @@ internal sealed unsafe class BoundSockets : IDisposable
         _ = SocketOption.Set(fd, SocketOption.SolSocket, SocketOption.SoReuseaddr, 1);
         _ = SocketOption.Set(fd, SocketOption.SolSocket, SocketOption.SoReuseport, 1);
         _ = SocketOption.Set(fd, SocketOption.IpprotoIp, SocketOption.IpMtuDiscover, SocketOption.IpPmtudiscProbe);
+        SocketOption.GrantSendBuffer(fd, SendBufferBytes);
+        SocketOption.ReportSendErrors(fd);
         var local = new InternetAddress(address, port);
         var bound = SocketOption.Bind(fd, &local, sizeof(InternetAddress));
         if (!bound.IsError)

@@ -24,6 +24,12 @@ public readonly record struct LinuxError(int Number)
     /// <summary>EAGAIN, 11: nothing to read, or no room to write, without blocking.</summary>
     public const int EAGAIN = 11;
 
+    /// <summary>ENOMEM, 12: no memory just now.</summary>
+    public const int ENOMEM = 12;
+
+    /// <summary>EACCES, 13: permission denied.</summary>
+    public const int EACCES = 13;
+
     /// <summary>EBUSY, 16: the device or name is held by another.</summary>
     public const int EBUSY = 16;
 
@@ -62,8 +68,8 @@ public readonly record struct LinuxError(int Number)
         6 => "ENXIO",
         EBADF => "EBADF",
         EAGAIN => "EAGAIN",
-        12 => "ENOMEM",
-        13 => "EACCES",
+        ENOMEM => "ENOMEM",
+        EACCES => "EACCES",
         EBUSY => "EBUSY",
         EEXIST => "EEXIST",
         ENODEV => "ENODEV",

@@ -21,8 +21,8 @@ internal sealed class RawSocket : IDisposable
         error = opened.Error;
         if (opened.IsError)
             return null;
-        if (SocketOption.Set(opened.Value, SocketOption.SolSocket, SocketOption.SoSndbufforce, sendBufferBytes).IsError)
-            _ = SocketOption.Set(opened.Value, SocketOption.SolSocket, SocketOption.SoSndbuf, sendBufferBytes);
+        SocketOption.GrantSendBuffer(opened.Value, sendBufferBytes);
+        SocketOption.ReportSendErrors(opened.Value);
         return new(opened.Value);
     }
 

@@ -35,13 +35,18 @@ public static unsafe class RouteNetlink
         Request(up).OrThrow($"bring up interface {interfaceIndex} with MTU {mtu}", "CAP_NET_ADMIN is needed.");
     }
 
-    /// <summary>Whether an interface exists and is administratively up (IFF_UP), at this moment.</summary>
+    /// <summary>
+    /// Whether an interface exists and is administratively up (IFF_UP), at this moment. True also when the kernel could not be asked, for want of
+    /// a descriptor or memory: nobody is to take a tunnel down for that.
+    /// </summary>
     /// <param name="interfaceIndex">The kernel's interface index, in the caller's network namespace.</param>
     public static bool IsUp(int interfaceIndex)
     {
         var answer = stackalloc byte[AnswerBytes];
         var received = Exchange(new NetlinkMessage(NetlinkMessage.GetLink, interfaceIndex), answer);
-        if (received.IsError || received.Value < sizeof(NetlinkHeader) + sizeof(InterfaceInfo) || ((NetlinkHeader*)answer)->Type != NetlinkMessage.NewLink)
+        if (received.IsError || received.Value < sizeof(NetlinkHeader) + sizeof(InterfaceInfo))
+            return true;
+        if (((NetlinkHeader*)answer)->Type != NetlinkMessage.NewLink)
             return false;
         return (((InterfaceInfo*)(answer + sizeof(NetlinkHeader)))->Flags & NetlinkMessage.IffUp) != 0;
     }

@@ -75,7 +75,9 @@ internal sealed unsafe partial class SendBatch : IDisposable
     public static bool WaitWritable(int fd, int timeoutMs)
     {
         var interest = new PollFd { Fd = fd, Events = PollFd.Out };
-        return poll(&interest, 1, timeoutMs) > 0;
+        var ready = SysResult.From(poll(&interest, 1, timeoutMs));
+        // POLLERR alone, for a message in the error queue, is no room.
+        return !ready.IsError && (interest.Returned & PollFd.Out) != 0;
     }
 
     public void Clear() => Count = 0;

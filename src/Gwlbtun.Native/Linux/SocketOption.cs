@@ -29,6 +29,7 @@ internal static unsafe partial class SocketOption
 
     public const int IpPktinfo = 8;
     public const int IpMtuDiscover = 10;
+    public const int IpRecverr = 11;
     public const int IpRecvfragsize = 25;
 
     /// <summary>IP_PMTUDISC_PROBE: sets DF, and leaves the path MTU to us.</summary>
@@ -36,6 +37,29 @@ internal static unsafe partial class SocketOption
 
     public const int MsgTrunc = 0x20;
     public const int MsgDontwait = 0x40;
+    public const int MsgErrqueue = 0x2000;
+
+    /// <summary>Room for what waits to be sent: with SO_SNDBUFFORCE (CAP_NET_ADMIN), else up to net.core.wmem_max.</summary>
+    public static void GrantSendBuffer(int fd, int bytes)
+    {
+        if (Set(fd, SolSocket, SoSndbufforce, bytes).IsError)
+            _ = Set(fd, SolSocket, SoSndbuf, bytes);
+    }
+
+    /// <summary>
+    /// Has the kernel tell of packets that it drops on their way out (IP_RECVERR, ip(7)): without, a send into a full queue of the uplink
+    /// succeeds. What then queues up in the socket's error queue is to be taken out with <see cref="DiscardErrors"/>.
+    /// </summary>
+    public static void ReportSendErrors(int fd) => _ = Set(fd, IpprotoIp, IpRecverr, 1);
+
+    /// <summary>Empties the socket's error queue.</summary>
+    public static void DiscardErrors(int fd)
+    {
+        byte unused;
+        while (!SysResult.From(recv(fd, &unused, 0, MsgErrqueue | MsgDontwait)).IsError)
+        {
+        }
+    }
 
     public static int Open(int family, int type, int protocol, string purpose, string? hint = null) =>
         SysResult.From(socket(family, type | SockCloexec | SockNonblock, protocol)).OrThrow($"open {purpose}", hint);

@@ -25,6 +25,7 @@ public sealed unsafe partial class TunDevice : IDisposable
     internal const short IffTun = 0x0001;
     internal const short IffMultiQueue = 0x0100;
     internal const short IffNoPi = 0x1000;
+    internal const short IffTunExcl = unchecked((short)0x8000);
 
     private readonly int[] _queues;
 
@@ -57,7 +58,7 @@ public sealed unsafe partial class TunDevice : IDisposable
         try
         {
             for (var i = 0; i < queues; i++)
-                opened.Add(OpenQueue(name));
+                opened.Add(OpenQueue(name, isFirst: i == 0));
             var index = SysResult.From((nint)if_nametoindex(Encoding.ASCII.GetBytes(name + '\0'))).OrThrow($"find the interface index of {name}");
             return new(name, index, [.. opened]);
         }
@@ -89,13 +90,14 @@ public sealed unsafe partial class TunDevice : IDisposable
         }
     }
 
-    private static int OpenQueue(string name)
+    private static int OpenQueue(string name, bool isFirst)
     {
         var fd = SysResult.From(open(Encoding.ASCII.GetBytes(ControlPath + '\0'), OpenReadWrite | OpenNonBlocking | OpenCloseOnExec))
             .OrThrow($"open {ControlPath}", "In a container, mount it from the host and allow the device.");
         InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, 15));
-        request.Flags = IffTun | IffNoPi | IffMultiQueue;
+        // The first makes the device: without EXCL it would join one that another process has, and share its packets.
+        request.Flags = (short)(IffTun | IffNoPi | IffMultiQueue | (isFirst ? IffTunExcl : 0));
         var result = SysResult.From(ioctl(fd, TunSetIff, &request));
         if (!result.IsError)
             return fd;

@@ -34,7 +34,19 @@ public sealed unsafe class UdpSocket : IDisposable
     /// <summary>What became of the receive buffer that was asked for.</summary>
     public BufferGrant ReceiveBuffer { get; private set; }
 
+    /// <summary>Datagrams that the kernel dropped because the buffer was full, since the socket was opened. Written by the thread that receives.</summary>
+    public ulong Drops { get; private set; }
+
     internal int Handle => _fd;
+
+    /// <summary>Takes the kernel's own 32-bit count (SO_RXQ_OVFL), which wraps.</summary>
+    /// <returns>How many more than before.</returns>
+    internal uint NoteDrops(uint kernelCount)
+    {
+        var more = unchecked(kernelCount - (uint)Drops);
+        Drops += more;
+        return more;
+    }
 
     /// <summary>Opens and binds the socket.</summary>
     /// <param name="endPoint">IPv4 address and port.</param>

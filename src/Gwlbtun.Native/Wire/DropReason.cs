@@ -78,22 +78,28 @@ public enum DropReason : byte
     /// <summary>The outer packet came in fragments, which the load balancer never sends.</summary>
     OuterFragment,
 
+    /// <summary>A data thread met a defect while it had packets in hand.</summary>
+    ThreadDied,
+
     /// <summary>The kernel dropped datagrams because the receive socket's buffer was full (SO_RXQ_OVFL).</summary>
     SocketOverflow,
 
     // ---- returning to the load balancer ----
 
+    /// <summary>A tunnel device's queue was full: its thread did not keep up. Counted by the kernel.</summary>
+    TunQueueOverflow,
+
     /// <summary>A packet came back for which no flow is known: there is no header to return it with.</summary>
     NoFlow,
-
-    /// <summary>A packet came back whose ports cannot be found (a fragment, or a truncated transport header).</summary>
-    NoPorts,
 
     /// <summary>The kernel itself sent it (router solicitation, MLD, multicast): no returned traffic.</summary>
     KernelChatter,
 
     /// <summary>The return path refused the packet as too large for the uplink.</summary>
     SendTooBig,
+
+    /// <summary>The uplink's queue was full (ENOBUFS), or stood still for longer than a thread may wait.</summary>
+    SendQueueFull,
 
     /// <summary>The return path refused the packet for another reason.</summary>
     SendFailed,
@@ -111,18 +117,15 @@ public enum DropReason : byte
 
     /// <summary>The Geneve header has more different shapes than the table keeps: the flow was not learned.</summary>
     FlowHeaderShapes,
-
-    /// <summary>The transport header could not be found: the flow was not learned.</summary>
-    FlowNotLearnable,
 }
 
 /// <summary>What the reasons have in common.</summary>
 public static class DropReasons
 {
     /// <summary>How many values <see cref="DropReason"/> has, <see cref="DropReason.None"/> included.</summary>
-    public const int Count = (int)DropReason.FlowNotLearnable + 1;
+    public const int Count = (int)DropReason.FlowHeaderShapes + 1;
 
     /// <summary>Whether a customer's packet was lost: not so when only its flow was not learned, nor for what the kernel itself sent.</summary>
     public static bool IsLoss(this DropReason reason) =>
-        reason is not (DropReason.None or DropReason.KernelChatter or DropReason.FlowTableFull or DropReason.FlowHeaderShapes or DropReason.FlowNotLearnable);
+        reason is not (DropReason.None or DropReason.KernelChatter or DropReason.FlowTableFull or DropReason.FlowHeaderShapes);
 }

@@ -26,6 +26,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     private readonly UdpSocket _sender = UdpSocket.Open(new(_loadBalancerAddress, SourcePort), 1 << 20);
     private readonly SendBatch _send = new();
     private readonly ReceiveBatch _receive = new();
+    private readonly HashSet<TunnelPort> _open = [];
 
     public ForwardingLab(DataPlaneOptions? options = null)
     {
@@ -70,6 +71,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         var table = 1000 + (int)(gate.EniId & 0xff);
         NetworkNamespace.Shell($"ip route replace default dev {port.Egress!.Name} table {table}; ip rule del iif {port.Ingress.Name} 2>/dev/null; ip rule add iif {port.Ingress.Name} lookup {table}");
         Pool.Attach(port);
+        _open.Add(port);
         return port;
     }
 
@@ -80,13 +82,20 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         Pool.Detach(port);
         Quiescence.WhenPassedAsync().GetAwaiter().GetResult();
         port.Dispose();
+        _open.Remove(port);
+    }
+
+    public EniGate TakeNewEni()
+    {
+        Assert.True(NewEnis.TryTake(out var gate, TimeSpan.FromSeconds(5)), $"No endpoint was seen. {DescribeDrops()}");
+        return gate;
     }
 
     /// <summary>Sends a first packet of the endpoint and opens its tunnel.</summary>
     public TunnelPort Establish(ulong eniId)
     {
         Send(Datagram(eniId, 0));
-        var gate = NewEnis.Take();
+        var gate = TakeNewEni();
         var port = OpenPort(gate);
         gate.Open(port);
         _ = ReceiveReturned(1);
@@ -157,7 +166,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         var totals = new ulong[DropReasons.Count];
         Receivers.ForEach(thread => thread.AddDropsTo(totals));
         foreach (var gate in Registry.Current.Gates)
-            gate.Counters.AddDropsTo(totals);
+            gate.AddDropsTo(totals);
         return totals;
     }
 
@@ -181,6 +190,10 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         Pool.StopAsync().GetAwaiter().GetResult();
         Receivers.ForEach(thread => thread.Dispose());
         Pool.Dispose();
+        foreach (var port in _open)
+            port.Dispose();
+        foreach (var gate in Registry.Current.Gates)
+            gate.Dispose();
         foreach (var socket in new[] { _socket, _returned, _sender })
             socket.Dispose();
         _send.Dispose();

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 using Xunit;
 
@@ -13,7 +14,7 @@ public unsafe class ForwardingSpecs
     public void Should_return_the_inner_packet_behind_its_own_Geneve_header() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();
-        using var port = lab.Establish(Eni);
+        _ = lab.Establish(Eni);
         var sent = ForwardingLab.Datagram(Eni, 0xdecafbad, size: 1400);
 
         lab.Send(sent);
@@ -29,10 +30,11 @@ public unsafe class ForwardingSpecs
     public void Should_return_from_the_flows_own_source_port() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();
-        using var port = lab.Establish(Eni);
+        _ = lab.Establish(Eni);
         lab.Send(ForwardingLab.Datagram(Eni, 1));
         var sources = new List<(uint Address, ushort Port)>();
-        while (sources.Count == 0)
+        var deadline = Environment.TickCount64 + 5000;
+        while (sources.Count == 0 && Environment.TickCount64 < deadline)
             lab.ReceiveSome((ref datagram) => sources.Add((datagram.SourceAddress, datagram.SourcePort)));
         Assert.Equal((0x0200007fu, ForwardingLab.SourcePort), Assert.Single(sources));
     });
@@ -41,7 +43,7 @@ public unsafe class ForwardingSpecs
     public void Should_allocate_nothing_on_data_threads_while_a_million_packets_pass() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();
-        using var port = lab.Establish(Eni);
+        _ = lab.Establish(Eni);
         Pump(lab, 20_000);
         DataThread[] threads = [.. lab.Receivers, .. lab.Pool.Threads];
         var before = threads.Select(thread => thread.AllocatedBytes).ToArray();
@@ -58,7 +60,7 @@ public unsafe class ForwardingSpecs
         using var lab = new ForwardingLab();
         var numbered = Enumerable.Range(0, 3000).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i)).ToArray();
         lab.Send(numbered.AsSpan(0, 2000));
-        var gate = lab.NewEnis.Take();
+        var gate = lab.TakeNewEni();
         Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets == 2000, TimeSpan.FromSeconds(5)));
         var port = lab.OpenPort(gate);
 
@@ -129,7 +131,7 @@ public unsafe class ForwardingSpecs
         Assert.Equal(port, fault.Port);
         Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets == 3, TimeSpan.FromSeconds(1)), $"{gate.HeldPackets} held. {lab.DescribeDrops()}");
         lab.ClosePort(port);
-        using var rebuilt = lab.OpenPort(gate);
+        var rebuilt = lab.OpenPort(gate);
         gate.Open(rebuilt);
         Assert.Equal(3, lab.ReceiveReturned(3).Count);
         Assert.Empty(lab.Faults);
@@ -140,13 +142,14 @@ public unsafe class ForwardingSpecs
     public void Should_say_so_when_a_thread_dies_and_go_on_with_another() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();
-        using var port = lab.Establish(Eni);
+        _ = lab.Establish(Eni);
         var receiver = lab.Receivers[0];
         foreach (var thread in lab.Pool.Threads.Append<DataThread>(receiver))
             thread.Fail(new InvalidOperationException("A defect."));
 
-        foreach (var death in Enumerable.Range(0, 3).Select(_ => lab.Deaths.Take()))
+        for (var i = 0; i < 3; i++)
         {
+            Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
             Assert.False(death.Thread.IsAlive);
             if (death.Thread is not TunnelThread dead)
                 continue;
@@ -165,7 +168,7 @@ public unsafe class ForwardingSpecs
     {
         using var lab = new ForwardingLab(ForwardingLab.Defaults with { Hold = new() { PacketsPerEni = 10 } });
         lab.Send([.. Enumerable.Range(0, 25).Select(i => ForwardingLab.Datagram(Eni, (uint)i))]);
-        var gate = lab.NewEnis.Take();
+        var gate = lab.TakeNewEni();
         Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.HoldOverflow] == 15, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
         Assert.Equal(10, gate.HeldPackets);
 
@@ -184,6 +187,108 @@ public unsafe class ForwardingSpecs
         lab.Send([.. Enumerable.Range(0, 5).Select(i => ForwardingLab.Datagram(Eni + (ulong)i, 0))]);
         Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.TooManyEnis] == 3, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
         Assert.Equal(2, lab.Registry.Current.Gates.Count);
+    });
+
+    [Fact]
+    public void Should_keep_what_waits_when_a_device_fails_while_the_gate_opens() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        lab.Send([.. Enumerable.Range(0, 1000).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i))]);
+        var gate = lab.TakeNewEni();
+        Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets == 1000, TimeSpan.FromSeconds(5)));
+        var broken = lab.OpenPort(gate);
+        NetworkNamespace.Shell($"ip link set {broken.Ingress.Name} down");
+
+        gate.Open(broken);
+
+        Assert.Equal(1000, gate.HeldPackets);
+        Assert.Null(gate.Port);
+        Assert.Equal(broken, Assert.Single(lab.Faults).Port);
+        lab.ClosePort(broken);
+        gate.Open(lab.OpenPort(gate));
+        Assert.Equal(Enumerable.Range(0, 1000), lab.ReceiveReturned(1000).Select(ForwardingLab.SequenceOf));
+    });
+
+    [Fact]
+    public void Should_open_the_gate_although_packets_come_faster_than_they_are_written() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var burst = Enumerable.Range(0, 64).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i)).ToArray();
+        lab.Send(burst);
+        var gate = lab.TakeNewEni();
+        var port = lab.OpenPort(gate);
+        var stop = false;
+        var flood = new Thread(() =>
+        {
+            while (!Volatile.Read(ref stop))
+                lab.Send(burst);
+        });
+        flood.Start();
+        Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets > 5000, TimeSpan.FromSeconds(5)));
+
+        var opening = new Thread(() => gate.Open(port));
+        opening.Start();
+        var isOpen = opening.Join(TimeSpan.FromSeconds(5));
+        Volatile.Write(ref stop, true);
+        flood.Join();
+
+        Assert.True(isOpen);
+        Assert.Equal(port, gate.Port);
+    });
+
+    [Fact]
+    public void Should_give_the_memory_of_held_packets_back_when_they_are_gone() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var burst = Enumerable.Range(0, 64).Select(i => ForwardingLab.Datagram(Eni, 1, size: 1400)).ToArray();
+        lab.Send(burst);
+        var gate = lab.TakeNewEni();
+        void HoldAndDiscard()
+        {
+            gate.Hold();
+            for (var i = 0; i < 128; i++)
+                lab.Send(burst);
+            Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets >= 8000, TimeSpan.FromSeconds(10)), $"{gate.HeldPackets} held");
+            gate.Refuse(DropReason.EniRetired);
+        }
+
+        HoldAndDiscard();
+        var before = Environment.WorkingSet;
+        for (var i = 0; i < 10; i++)
+            HoldAndDiscard();
+
+        Assert.InRange(Environment.WorkingSet - before, long.MinValue, 32 << 20);
+        Assert.Equal(0, lab.Registry.HeldBytes);
+    });
+
+    [Fact]
+    public void Should_count_what_the_uplinks_queue_drops() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        // Room for 64 datagrams of about 180 bytes on their way in, and for some of them on their way out.
+        NetworkNamespace.Shell("tc qdisc add dev lo root tbf rate 100kbit burst 13kb limit 2kb");
+
+        lab.Send([.. Enumerable.Range(0, 64).Select(_ => ForwardingLab.Datagram(Eni, 1))]);
+
+        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.SendQueueFull] > 10, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
+    });
+
+    [Fact]
+    public void Should_refuse_to_share_the_devices_of_another_program() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var port = lab.Establish(Eni);
+        Assert.Throws<LinuxException>(() => TunnelPort.Open(port.Gate, lab.Options, lab));
+    });
+
+    [Fact]
+    public void Should_make_no_endpoint_for_a_header_without_a_packet() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        lab.Send(ForwardingLab.Datagram(Eni, 1)[..40]);
+        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)DropReason.InnerTruncated] == 1, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
+        Assert.Empty(lab.Registry.Current.Gates);
     });
 
     private static void Pump(ForwardingLab lab, int packets)
