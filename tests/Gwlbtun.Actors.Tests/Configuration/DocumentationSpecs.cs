@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Gwlbtun.Actors.CommandLine;
 using Gwlbtun.Actors.Configuration;
@@ -10,7 +9,7 @@ namespace Gwlbtun.Actors.Tests.Configuration;
 /// <summary>Holds hocon/gwlbtun.conf, docs/configuration.md and the code together.</summary>
 public partial class DocumentationSpecs
 {
-    private static readonly string _repository = Path.GetFullPath(Path.Combine(ThisDirectory(), "../../.."));
+    private static readonly string _repository = FindRepository();
 
     [Fact]
     public void Should_have_a_default_in_gwlbtun_conf_for_every_key_in_the_same_order()
@@ -84,7 +83,14 @@ public partial class DocumentationSpecs
     private static EffectiveConfiguration Load() =>
         ConfigurationLoader.Load(new ConfigurationSources(null, Decide.NoEnvironment, new ConfigurationLayer(), [0])).Effective;
 
-    private static string ThisDirectory([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
+    // Not from [CallerFilePath]: a deterministic build writes paths that are nowhere.
+    private static string FindRepository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "gwlbtun.sln")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException($"No gwlbtun.sln above {AppContext.BaseDirectory}.");
+        return folder.FullName;
+    }
 
     [GeneratedRegex("GWLBTUN_[A-Z_]*[A-Z]")]
     private static partial Regex Variable();
