@@ -8,7 +8,7 @@ internal sealed class CapturedLog : ILogger
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
     private readonly List<string> _lines = [];
-    private readonly List<(string Part, TaskCompletionSource Seen)> _awaited = [];
+    private readonly List<(string Part, int Times, TaskCompletionSource Seen)> _awaited = [];
 
     public string[] Lines
     {
@@ -19,16 +19,24 @@ internal sealed class CapturedLog : ILogger
         }
     }
 
-    /// <summary>Waits until a line that contains <paramref name="part"/> has been logged.</summary>
-    public Task Contains(string part)
+    /// <summary>Waits until so many lines that contain <paramref name="part"/> have been logged.</summary>
+    public async Task Contains(string part, int times = 1)
     {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lines)
         {
-            if (_lines.Exists(line => line.Contains(part, StringComparison.Ordinal)))
-                return Task.CompletedTask;
-            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _awaited.Add((part, seen));
-            return seen.Task.WaitAsync(_patience);
+            if (Count(part) >= times)
+                return;
+            _awaited.Add((part, times, seen));
+        }
+
+        try
+        {
+            await seen.Task.WaitAsync(_patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"Not logged {times} times within {_patience}: {part}\n{string.Join('\n', Lines)}");
         }
     }
 
@@ -38,11 +46,13 @@ internal sealed class CapturedLog : ILogger
         lock (_lines)
         {
             _lines.Add(line);
-            _awaited.RemoveAll(waiter => line.Contains(waiter.Part, StringComparison.Ordinal) && waiter.Seen.TrySetResult());
+            _awaited.RemoveAll(waiter => Count(waiter.Part) >= waiter.Times && waiter.Seen.TrySetResult());
         }
     }
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    private int Count(string part) => _lines.Count(line => line.Contains(part, StringComparison.Ordinal));
 }

@@ -16,7 +16,6 @@ public sealed class DataPlane
         Sockets = sockets;
         Relay = new DataPlaneRelay(loggers);
         Registry = new EniRegistry(options, Relay);
-        OpenPort = gate => TunnelPort.Open(gate, Options, Relay);
     }
 
     /// <summary>What it was built by.</summary>
@@ -33,9 +32,6 @@ public sealed class DataPlane
 
     /// <summary>Carries what data threads report to the actors.</summary>
     public DataPlaneRelay Relay { get; }
-
-    /// <summary>Makes an endpoint's device pair. Blocks for a few milliseconds; throws <see cref="LinuxException"/>.</summary>
-    public Func<EniGate, TunnelPort> OpenPort { get; init; }
 
     /// <summary>
     /// Binds the receive sockets. Whatever arrives from now on waits in their buffers, so that this is done before anything that takes time.
@@ -57,4 +53,8 @@ public sealed class DataPlane
 
         return new DataPlane(options, sockets, loggers);
     }
+
+    /// <summary>Makes an endpoint's device pair. Blocks for a few milliseconds.</summary>
+    /// <exception cref="LinuxException">A device cannot be made; nothing is left behind.</exception>
+    public TunnelPort OpenPort(EniGate gate) => TunnelPort.Open(gate, Options, Relay);
 }

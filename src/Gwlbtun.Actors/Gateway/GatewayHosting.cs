@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Gwlbtun.Actors.Logging;
+using Gwlbtun.Actors.Stats;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -30,7 +31,7 @@ internal static class GatewayHosting
         {
             var services = resolver.GetService<IServiceProvider>();
             var loggers = services.GetRequiredService<ILoggerFactory>();
-            var gateway = system.ActorOf(GatewaySupervisor.Props(settings, dataPlane, loggers), "gateway");
+            var gateway = system.ActorOf(GatewaySupervisor.Props(settings, dataPlane, new ReportSources(dataPlane.Options), loggers), "gateway");
             registry.Register<GatewaySupervisor>(gateway);
             GatewayShutdown.AddTasks(system, gateway, settings, services.GetService<HealthServer>(), drain, loggers.CreateLogger(LogSections.Core));
         });

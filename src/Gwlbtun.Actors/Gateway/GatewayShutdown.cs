@@ -39,6 +39,7 @@ internal static partial class GatewayShutdown
     public static void AddTasks(ActorSystem system, IActorRef gateway, GatewaySettings settings, HealthServer? health, Drain drain, ILogger logger)
     {
         var shutdown = CoordinatedShutdown.Get(system);
+        var ended = gateway.WatchAsync();
         shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "drain", async () =>
         {
             health?.BeginShutdown();
@@ -60,9 +61,11 @@ internal static partial class GatewayShutdown
             });
         }
 
+        // A gateway that has failed as a whole answers no more, and has nothing left to do.
         async Task<Done> Ask<TAnswer>(object message)
         {
-            await gateway.Ask<TAnswer>(message, Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+            var answer = gateway.Ask<TAnswer>(message, Timeout.InfiniteTimeSpan);
+            await (await Task.WhenAny(answer, ended).ConfigureAwait(false)).ConfigureAwait(false);
             return Done.Instance;
         }
     }

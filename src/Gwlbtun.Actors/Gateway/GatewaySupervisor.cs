@@ -17,6 +17,7 @@ internal sealed class GatewaySupervisor : ReceiveActor
 {
     private readonly GatewaySettings _settings;
     private readonly DataPlane _dataPlane;
+    private readonly ReportSources _reports;
     private readonly ILoggerFactory _loggers;
 
     private IActorRef _stats = ActorRefs.Nobody;
@@ -26,10 +27,11 @@ internal sealed class GatewaySupervisor : ReceiveActor
     private IActorRef _startAwaitedBy = ActorRefs.Nobody;
     private IActorRef _stopAwaitedBy = ActorRefs.Nobody;
 
-    public GatewaySupervisor(GatewaySettings settings, DataPlane dataPlane, ILoggerFactory loggers)
+    public GatewaySupervisor(GatewaySettings settings, DataPlane dataPlane, ReportSources reports, ILoggerFactory loggers)
     {
         _settings = settings;
         _dataPlane = dataPlane;
+        _reports = reports;
         _loggers = loggers;
 
         Receive<GetReport>(query => _stats.Forward(query));
@@ -55,15 +57,18 @@ internal sealed class GatewaySupervisor : ReceiveActor
         Receive<TunnelThreadsStopped>(_ => _stopAwaitedBy.Tell(new DataPlaneStopped()));
     }
 
-    public static Props Props(GatewaySettings settings, DataPlane dataPlane, ILoggerFactory loggers) =>
-        Akka.Actor.Props.Create(() => new GatewaySupervisor(settings, dataPlane, loggers));
+    /// <param name="settings">The configuration.</param>
+    /// <param name="dataPlane">Its sockets bound. The actors own it from now on.</param>
+    /// <param name="reports">Where what is reported is kept.</param>
+    /// <param name="loggers">Where everybody logs.</param>
+    public static Props Props(GatewaySettings settings, DataPlane dataPlane, ReportSources reports, ILoggerFactory loggers) =>
+        Akka.Actor.Props.Create(() => new GatewaySupervisor(settings, dataPlane, reports, loggers));
 
     protected override void PreStart()
     {
-        var hooks = new HookCounters();
-        _stats = Context.ActorOf(StatsActor.Props(new ReportSources(_dataPlane.Options, hooks)), "stats");
+        _stats = Context.ActorOf(StatsActor.Props(_reports), "stats");
         _lifecycle = Context.ActorOf(
-            LifecycleActor.Props(_settings.Hooks, _settings.Tunnel.IdleTimeout, hooks, _loggers.CreateLogger(LogSections.Tunnel)), "lifecycle");
+            LifecycleActor.Props(_settings.Hooks, _settings.Tunnel.IdleTimeout, _reports.Hooks, _loggers.CreateLogger(LogSections.Tunnel)), "lifecycle");
         _tunnels = Context.ActorOf(
             TunnelSupervisor.Props(new TunnelServices(_settings, _dataPlane, _lifecycle, _stats, _loggers.CreateLogger(LogSections.Tunnel))), "tunnels");
         _receiver = Context.ActorOf(

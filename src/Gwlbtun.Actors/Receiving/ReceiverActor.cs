@@ -77,8 +77,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private void OnThreadDied(ReceiveThreadDied died)
     {
         var wait = Note(died.Thread.Index);
-        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
         ReplaceLater(died.Thread, wait);
+        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
     }
 
     private void OnReplace(ReceiveThread dead)
@@ -97,8 +97,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
             return;
         }
 
-        _logger.ThreadReplaced(dead.Name);
         _stats.Tell(new ReceiveThreadsChanged(Threads, dead));
+        _logger.ThreadReplaced(dead.Name);
     }
 
     /// <summary>A thread is never given up: the longest wait is the bound.</summary>

@@ -5,14 +5,14 @@ using Gwlbtun.Native.Wire;
 namespace Gwlbtun.Actors.Stats;
 
 /// <summary>What a report is made from. <see cref="StatsActor"/>'s own; it outlives restarts of the actor.</summary>
-internal sealed class ReportSources(DataPlaneOptions options, HookCounters hooks)
+internal sealed class ReportSources(DataPlaneOptions options)
 {
     private readonly SortedDictionary<ulong, EniNote> _enis = [];
     private readonly ulong[] _formerDrops = new ulong[DropReasons.Count];
 
     public DataPlaneOptions Options { get; } = options;
 
-    public HookCounters Hooks { get; } = hooks;
+    public HookCounters Hooks { get; } = new();
 
     public ThreadNotes<ReceiveThread> Receivers { get; } = new(options.ReceiveThreads.Count, (thread, totals) => thread.AddDropsTo(totals));
 

@@ -89,8 +89,8 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<RetireEni>(_ => _retirement = Retirement.Stopping);
 
         var gate = _gate;
-        var open = _services.DataPlane.OpenPort;
-        _services.Devices.StartNew(() => open(gate)).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+        var dataPlane = _services.DataPlane;
+        _services.Devices.StartNew(() => dataPlane.OpenPort(gate)).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
     }
 
     private void OnPortOpened(TunnelPort port)
@@ -159,11 +159,12 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<EndpointIdle>(OnIdle);
         Receive<RetireEni>(_ => Retire(Retirement.Stopping));
 
+        // Once more: link events that came while the gate was being opened were left aside.
+        FailWhenDown();
         TellState(EniState.Live);
-        _services.Logger.TunnelCreated(_eni, _subject.InInterface, _subject.OutInterface);
         Timers.StartSingleTimer(nameof(FilterTick), FilterTick.Instance, _udevSettles);
         WatchIdle();
-        FailWhenDown();
+        _services.Logger.TunnelCreated(_eni, _subject.InInterface, _subject.OutInterface);
     }
 
     private void WatchIdle()
@@ -251,7 +252,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         foreach (var device in new[] { _port!.Ingress, _port.Egress })
         {
             if (device is not null && !RouteNetlink.IsUp(device.InterfaceIndex))
-                throw new TunnelFailedException($"{device.Name} is down");
+                throw new TunnelFailedException($"{device.Name} is down or deleted");
         }
     }
 

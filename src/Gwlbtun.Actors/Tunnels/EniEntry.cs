@@ -29,9 +29,6 @@ internal sealed class EniEntry(EniGate gate, RestartHistory history)
     /// <summary>The wait before the rebuild is over, and only ports have yet to close.</summary>
     public bool IsRebuildDue { get; set; }
 
-    /// <summary>It gets no tunnel any more.</summary>
-    public bool IsParked { get; set; }
-
     /// <summary>The handler stops, and its DESTROY hook, for want of an actor, is the supervisor's to wait for.</summary>
     public bool AwaitsDestroy { get; set; }
 

@@ -178,17 +178,16 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         {
             if (isExhausted)
                 reason = $"{reason} (failure {entry.History.Failures} within {_restart.Window})";
-            _logger.EniParked(eni, reason);
-            entry.IsParked = true;
             entry.Gate.Refuse(DropReason.EniParked);
             _services.Stats.Tell(entry.State(EniState.Parked, reason));
+            _logger.EniParked(eni, reason);
             return;
         }
 
-        var milliseconds = (long)wait.TotalMilliseconds;
-        _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window);
         _services.Stats.Tell(entry.State(EniState.Rebuilding, reason));
         Timers.StartSingleTimer((nameof(Rebuild), entry.Gate.EniId), new Rebuild(entry.Gate.EniId), wait);
+        var milliseconds = (long)wait.TotalMilliseconds;
+        _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window);
     }
 
     private void OnRebuild(EniEntry entry)
@@ -255,8 +254,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         if (!_threadHistories.TryGetValue(died.Thread.Index, out var history))
             _threadHistories.Add(died.Thread.Index, history = new RestartHistory(_restart, Random.Shared));
         var wait = history.Note(Context.System.Scheduler.Now, out _);
-        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
         Timers.StartSingleTimer((nameof(ReplaceThread), died.Thread.Index), new ReplaceThread(died.Thread), wait);
+        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
     }
 
     private void OnReplaceThread(TunnelThread dead)
@@ -275,8 +274,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
             return;
         }
 
-        _logger.ThreadReplaced(dead.Name);
         _services.Stats.Tell(new TunnelThreadsChanged(_ports.Threads, dead));
+        _logger.ThreadReplaced(dead.Name);
     }
 
     // ---- the handler stops ----

@@ -174,7 +174,7 @@ public sealed class LifecycleActorSpecs : TestKit
     [Fact]
     public async Task Should_withdraw_a_CREATE_that_has_not_begun_when_its_DESTROY_is_asked_for()
     {
-        using var gate = new Gate();
+        using var gate = new HookGate();
         var lifecycle = Start(Options($"echo $1 $4; read gate < {gate.Path}") with { Parallelism = 1 });
         lifecycle.Tell(new RunCreate(Subject(1)), TestActor);
         lifecycle.Tell(new RunCreate(Subject(2)), TestActor);
@@ -209,7 +209,7 @@ public sealed class LifecycleActorSpecs : TestKit
     [Fact]
     public async Task Should_not_hold_other_endpoints_up_when_one_hook_hangs()
     {
-        using var gate = new Gate();
+        using var gate = new HookGate();
         var lifecycle = Start($"[ $4 = 00000000000000002 ] || read gate < {gate.Path}");
         lifecycle.Tell(new RunCreate(Subject(1)), TestActor);
 
@@ -263,20 +263,4 @@ public sealed class LifecycleActorSpecs : TestKit
     private static Task<ActorIdentity> Settled(IActorRef actor) => actor.Ask<ActorIdentity>(new Identify(null), _patience);
 
     private string[] HookLines() => [.. _log.Lines.Where(line => line.Contains(" hook: ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf(" hook: ", StringComparison.Ordinal) + 7)..])];
-
-    /// <summary>A named pipe that hooks wait at until it is opened.</summary>
-    private sealed class Gate : IDisposable
-    {
-        public Gate()
-        {
-            using var mkfifo = System.Diagnostics.Process.Start("mkfifo", Path);
-            mkfifo.WaitForExit();
-        }
-
-        public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), System.IO.Path.GetRandomFileName());
-
-        public void Open() => File.WriteAllText(Path, "go\n");
-
-        public void Dispose() => File.Delete(Path);
-    }
 }

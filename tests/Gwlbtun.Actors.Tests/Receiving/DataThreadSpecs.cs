@@ -1,0 +1,56 @@
+using Gwlbtun.Actors.Tests.Gateway;
+using Gwlbtun.Native.Forwarding;
+using Xunit;
+
+namespace Gwlbtun.Actors.Tests.Receiving;
+
+public sealed class DataThreadSpecs : GatewayKit
+{
+    private static readonly TimeSpan _firstBackoff = TimeSpan.FromMilliseconds(200);
+
+    [Theory]
+    [InlineData("gwlbtun U001", "Receive thread 1 has died.")]
+    [InlineData("gwlbtun T001", "Tunnel thread 1 has died.")]
+    public async Task Should_fail_health_and_start_another_thread_when_one_dies(string name, string problem)
+    {
+        await StartAsync();
+        Send(5);
+        await DeliveredAsync(5);
+        var before = await ReportAsync();
+        var thread = Thread(name);
+
+        thread.Fail(new InvalidOperationException("A defect."));
+
+        await Log.Contains($"{name} died; another starts in 200 ms");
+        var meanwhile = await ReportAsync();
+        Assert.False(meanwhile.Healthy);
+        Assert.Equal([problem], meanwhile.Problems);
+        Advance(_firstBackoff);
+        await Log.Contains($"{name} runs again");
+        var after = await ReportAsync(report => report.Healthy);
+        // What the dead one counted stays.
+        Assert.Equal(before.Receivers.Select(receiver => receiver.Packets), after.Receivers.Select(receiver => receiver.Packets));
+        Assert.NotSame(thread, Thread(name));
+        Send(5);
+        await DeliveredAsync(10);
+    }
+
+    [Fact]
+    public async Task Should_wait_longer_when_a_thread_dies_again()
+    {
+        await StartAsync();
+        Thread("gwlbtun U000").Fail(new InvalidOperationException("A defect."));
+        await Log.Contains("gwlbtun U000 died");
+        Advance(_firstBackoff);
+        await Log.Contains("gwlbtun U000 runs again");
+        await ReportAsync(report => report.Healthy);
+
+        Thread("gwlbtun U000").Fail(new InvalidOperationException("The same defect."));
+
+        await Log.Contains("gwlbtun U000 died; another starts in 400 ms");
+    }
+
+    /// <summary>The thread of that name, as it is reported on.</summary>
+    private DataThread Thread(string name) =>
+        Reports.Receivers.Threads.Concat<DataThread>(Reports.TunnelThreads.Threads).Single(thread => thread.Name == name);
+}

@@ -1,0 +1,131 @@
+using Gwlbtun.Actors.Tests.Gateway;
+using Gwlbtun.Native.Wire;
+using Xunit;
+
+namespace Gwlbtun.Actors.Tests.Tunnels;
+
+public sealed class TunnelRebuildSpecs : GatewayKit
+{
+    private static readonly TimeSpan _firstBackoff = TimeSpan.FromMilliseconds(200);
+
+    [Theory]
+    [InlineData("link del", "gwi-")]
+    [InlineData("link del", "gwo-")]
+    [InlineData("link set down dev", "gwi-")]
+    [InlineData("link set down dev", "gwo-")]
+    public async Task Should_rebuild_the_pair_and_keep_its_flows_when_a_device_fails(string fault, string device)
+    {
+        await StartAsync();
+        Send(3);
+        await DeliveredAsync(3);
+        await CreatedAsync();
+
+        Ip($"{fault} {(device == "gwi-" ? Gwi : Gwo)}");
+
+        await Log.Contains("It is rebuilt in 200 ms");
+        var broken = await ReportAsync();
+        Assert.False(broken.Healthy);
+        Assert.Equal("rebuilding", broken.Enis[0].State);
+        Assert.Contains(device, broken.Enis[0].Problem, StringComparison.Ordinal);
+        await Log.Contains("DESTROY hook succeeded");
+        Send(2);
+        Advance(_firstBackoff);
+        await CreatedAsync(times: 2);
+        await DeliveredAsync(5);
+        var rebuilt = await ReportAsync();
+        Assert.True(rebuilt.Healthy);
+        Assert.Equal(("live", 1, 0ul), (rebuilt.Enis[0].State, rebuilt.Enis[0].Restarts, rebuilt.Enis[0].PacketsDropped));
+        Assert.Equal(1, rebuilt.Enis[0].FlowCaches.Single(cache => cache is { Family: "v4", Protocol: "Udp" }).Size);
+        Assert.Equal(["CREATE", "DESTROY", "CREATE"], HookLines);
+    }
+
+    [Fact]
+    public async Task Should_park_the_endpoint_with_its_reason_when_it_fails_too_often()
+    {
+        // A device that is not multi-queue holds the name: the endpoint's cannot be made.
+        Ip($"tuntap add dev {Gwi} mode tun");
+        try
+        {
+            await StartAsync(environment: ("GWLBTUN_RESTART_MAX_TRIES", "2"));
+            Send();
+            await Log.Contains("is rebuilt in 200 ms");
+            Advance(_firstBackoff);
+            await Log.Contains("is rebuilt in 400 ms");
+            Advance(2 * _firstBackoff);
+
+            await Log.Contains("parked");
+
+            var report = await ReportAsync(report => report.Drops[DropReason.EniParked] == 1);
+            Assert.False(report.Healthy);
+            Assert.Equal("parked", report.Enis[0].State);
+            Assert.Contains(Gwi, report.Enis[0].Problem, StringComparison.Ordinal);
+            Assert.Empty(HookLines);
+            Send();
+            await ReportAsync(report => report.Drops[DropReason.EniParked] == 2);
+        }
+        finally
+        {
+            Ip($"tuntap del dev {Gwi} mode tun");
+        }
+    }
+
+    [Fact]
+    public async Task Should_wait_for_DESTROY_of_the_former_pair_before_the_next_is_made()
+    {
+        using var gate = new HookGate();
+        await StartAsync(destroy: $"[ -e /sys/class/net/{Gwi} ] && echo too early\n read go < {gate.Path}; [ -e /sys/class/net/{Gwi} ] && echo too early");
+        Send();
+        await CreatedAsync();
+        Ip($"link del {Gwi}");
+        await Log.Contains("hook: DESTROY");
+        await Log.Contains("is rebuilt in");
+
+        Advance(_firstBackoff);
+        await Log.Contains("hook: DESTROY");
+        gate.Open();
+
+        await CreatedAsync(times: 2);
+        Assert.Equal(["CREATE", "DESTROY", "CREATE"], HookLines);
+    }
+
+    [Fact]
+    public async Task Should_let_a_hook_take_a_device_down_and_up_again()
+    {
+        await StartAsync(create: "ip link set $2 down; ip link set $2 mtu 4000 up");
+
+        Send();
+
+        await DeliveredAsync(1);
+        Assert.Equal(0, (await EniAsync()).Restarts);
+    }
+
+    [Fact]
+    public async Task Should_fail_when_the_hook_leaves_a_device_down()
+    {
+        await StartAsync(create: "ip link set $2 down");
+
+        Send();
+
+        await Log.Contains($"tunnel failed: {Gwi} is down or deleted");
+    }
+
+    [Fact]
+    public async Task Should_rebuild_when_a_device_is_deleted_while_its_CREATE_hook_runs()
+    {
+        await StartAsync(create: "[ -e /tmp/$4 ] || { touch /tmp/$4; ip link del $2; }");
+        try
+        {
+            Send();
+            await Log.Contains("tunnel failed");
+
+            Advance(_firstBackoff);
+
+            await DeliveredAsync(1);
+            Assert.Equal(["CREATE", "DESTROY", "CREATE"], HookLines);
+        }
+        finally
+        {
+            File.Delete($"/tmp/{EniName.Hex17(Eni)}");
+        }
+    }
+}
