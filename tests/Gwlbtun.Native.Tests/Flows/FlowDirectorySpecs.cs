@@ -40,15 +40,12 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
     [Fact]
     public void Should_split_on_until_hashes_with_a_long_common_prefix_are_apart()
     {
-        ulong[] hashes = [.. WithCommonBits(Hashes(seed: 1)).Take(4_000)];
+        ulong[] hashes = [.. Hashes(seed: 1).Take(4_000).Select(hash => (Hash & ~(ulong.MaxValue >> CommonBits)) | (hash >> CommonBits))];
 
         Assert.All(hashes, hash => Assert.True(TryInsert(hash)));
 
         AssertAllThere(hashes);
-        FlowSegment* segment = _directory.Take(Hash);
-        int depth = segment->Depth;
-        SpinGate.Exit(ref segment->Gate);
-        Assert.InRange(depth, CommonBits + 2, CommonBits + 4);
+        Assert.InRange(DepthAt(Hash), CommonBits + 2, CommonBits + 4);
     }
 
     [Fact]
@@ -124,14 +121,17 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
     [Fact]
     public void Should_show_a_reader_each_step_of_growth_and_the_split_that_could_move_its_flow()
     {
-        // The last one splits the segment; the common bits let every insert touch the segment that is read.
-        ulong[] hashes = [.. WithCommonBits(Hashes(seed: 4)).Take((FlowSegment.MaxBuckets * 14) + 1)];
-        for (int i = 0; i < hashes.Length; i++)
+        List<ulong> hashes = [];
+        using IEnumerator<ulong> further = Hashes(seed: 4).GetEnumerator();
+        do
         {
+            further.MoveNext();
+            hashes.Add(further.Current);
             FlowReading reading = _directory.Read(SampleFlow.Tcp4(0), hashes[0]);
-            TryInsert(hashes[i]);
+            TryInsert(further.Current);
             Assert.False(reading.IsStillTrue);
         }
+        while (DepthAt(hashes[0]) == 0);
 
         AssertAllThere(hashes);
     }
@@ -143,14 +143,18 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
             yield return (ulong)random.NextInt64(long.MinValue, long.MaxValue);
     }
 
-    // The first ones are those of Hash.
-    private static IEnumerable<ulong> WithCommonBits(IEnumerable<ulong> hashes) =>
-        hashes.Select(hash => (Hash & ~(ulong.MaxValue >> CommonBits)) | (hash >> CommonBits));
-
-    private void AssertAllThere(ulong[] hashes)
+    private int DepthAt(ulong hash)
     {
-        for (uint i = 0; i < hashes.Length; i++)
-            Assert.Equal(i + 1, _directory.Read(SampleFlow.Tcp4(i), hashes[i]).Own.FlowCookie);
+        FlowSegment* segment = _directory.Take(hash);
+        int depth = segment->Depth;
+        SpinGate.Exit(ref segment->Gate);
+        return depth;
+    }
+
+    private void AssertAllThere(IReadOnlyList<ulong> hashes)
+    {
+        for (int i = 0; i < hashes.Count; i++)
+            Assert.Equal((uint)i + 1, _directory.Read(SampleFlow.Tcp4((uint)i), hashes[i]).Own.FlowCookie);
     }
 
     // The flows are numbered in the order in which they are inserted, and their cookie is one more.
