@@ -1,0 +1,221 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using Gwlbtun.Native.Linux;
+
+namespace Gwlbtun.Native.Tests.Linux;
+
+/// <summary>
+/// What the data plane says about the kernel's and the C library's constants and structs, line by line beside what the headers call it.
+/// A new constant or struct in Native/Linux is one more line here, or among <see cref="OurOwn"/>.
+/// </summary>
+internal static class KernelAbi
+{
+    public const string Headers = """
+        #define _GNU_SOURCE
+        #include <errno.h>
+        #include <fcntl.h>
+        #include <poll.h>
+        #include <sched.h>
+        #include <signal.h>
+        #include <spawn.h>
+        #include <stddef.h>
+        #include <stdio.h>
+        #include <net/if.h>
+        #include <netinet/in.h>
+        #include <netinet/udp.h>
+        #include <sys/eventfd.h>
+        #include <sys/ioctl.h>
+        #include <sys/mman.h>
+        #include <sys/socket.h>
+        #include <sys/syscall.h>
+        #include <sys/wait.h>
+        #include <linux/capability.h>
+        #include <linux/filter.h>
+        #include <linux/if_link.h>
+        #include <linux/if_tun.h>
+        #include <linux/netlink.h>
+        #include <linux/rtnetlink.h>
+        """;
+
+    /// <summary>Constants: ours, and the C expression that must have the same value.</summary>
+    public static readonly (string Ours, string Theirs)[] Constants =
+    [
+        ("Capabilities.NetAdmin", "CAP_NET_ADMIN"),
+        ("Capabilities.NetRaw", "CAP_NET_RAW"),
+        ("ChildProcess.Kill", "SIGKILL"),
+        ("ChildProcess.Terminate", "SIGTERM"),
+        ("ControlHeader.Size", "CMSG_LEN(0)"),
+        ("FilterInstruction.ReturnConstant", "BPF_RET | BPF_K"),
+        ("LinkMonitor.LinkGroup", "RTMGRP_LINK"),
+        ("LinuxError.EACCES", "EACCES"),
+        ("LinuxError.EADDRINUSE", "EADDRINUSE"),
+        ("LinuxError.EAGAIN", "EAGAIN"),
+        ("LinuxError.EBADF", "EBADF"),
+        ("LinuxError.EBADFD", "EBADFD"),
+        ("LinuxError.EBUSY", "EBUSY"),
+        ("LinuxError.EEXIST", "EEXIST"),
+        ("LinuxError.EINTR", "EINTR"),
+        ("LinuxError.EINVAL", "EINVAL"),
+        ("LinuxError.EIO", "EIO"),
+        ("LinuxError.EMSGSIZE", "EMSGSIZE"),
+        ("LinuxError.ENOBUFS", "ENOBUFS"),
+        ("LinuxError.ENODEV", "ENODEV"),
+        ("LinuxError.ENOENT", "ENOENT"),
+        ("LinuxError.ENOMEM", "ENOMEM"),
+        ("LinuxError.EPERM", "EPERM"),
+        ("NetlinkMessage.AfInet6", "AF_INET6"),
+        ("NetlinkMessage.DeleteLink", "RTM_DELLINK"),
+        ("NetlinkMessage.Error", "NLMSG_ERROR"),
+        ("NetlinkMessage.FlagAck", "NLM_F_ACK"),
+        ("NetlinkMessage.FlagRequest", "NLM_F_REQUEST"),
+        ("NetlinkMessage.GetLink", "RTM_GETLINK"),
+        ("NetlinkMessage.IffUp", "IFF_UP"),
+        ("NetlinkMessage.IflaAfSpec", "IFLA_AF_SPEC"),
+        ("NetlinkMessage.IflaIfname", "IFLA_IFNAME"),
+        ("NetlinkMessage.IflaInet6AddrGenMode", "IFLA_INET6_ADDR_GEN_MODE"),
+        ("NetlinkMessage.IflaMtu", "IFLA_MTU"),
+        ("NetlinkMessage.IflaTxqlen", "IFLA_TXQLEN"),
+        ("NetlinkMessage.In6AddrGenModeNone", "IN6_ADDR_GEN_MODE_NONE"),
+        ("NetlinkMessage.NewLink", "RTM_NEWLINK"),
+        ("Pages.MapAnonymous", "MAP_ANONYMOUS"),
+        ("Pages.MapPrivate", "MAP_PRIVATE"),
+        ("Pages.ProtRead", "PROT_READ"),
+        ("Pages.ProtWrite", "PROT_WRITE"),
+        ("PollFd.Out", "POLLOUT"),
+        ("PosixSpawn.OpenCloseOnExec", "O_CLOEXEC"),
+        ("PosixSpawn.PidFdOpen", "SYS_pidfd_open"),
+        ("PosixSpawn.PollIn", "POLLIN"),
+        ("PosixSpawn.SetProcessGroup", "POSIX_SPAWN_SETPGROUP"),
+        ("PosixSpawn.SetSignalDefault", "POSIX_SPAWN_SETSIGDEF"),
+        ("PosixSpawn.SetSignalMask", "POSIX_SPAWN_SETSIGMASK"),
+        ("PosixSpawn.WaitNoHang", "WNOHANG"),
+        ("SocketOption.AfInet", "AF_INET"),
+        ("SocketOption.AfNetlink", "AF_NETLINK"),
+        ("SocketOption.IpMtuDiscover", "IP_MTU_DISCOVER"),
+        ("SocketOption.IpPktinfo", "IP_PKTINFO"),
+        ("SocketOption.IpPmtudiscProbe", "IP_PMTUDISC_PROBE"),
+        ("SocketOption.IpRecverr", "IP_RECVERR"),
+        ("SocketOption.IpRecvfragsize", "IP_RECVFRAGSIZE"),
+        ("SocketOption.IpprotoIp", "IPPROTO_IP"),
+        ("SocketOption.IpprotoRaw", "IPPROTO_RAW"),
+        ("SocketOption.IpprotoUdp", "IPPROTO_UDP"),
+        ("SocketOption.MsgDontwait", "MSG_DONTWAIT"),
+        ("SocketOption.MsgErrqueue", "MSG_ERRQUEUE"),
+        ("SocketOption.MsgTrunc", "MSG_TRUNC"),
+        ("SocketOption.SoAttachFilter", "SO_ATTACH_FILTER"),
+        ("SocketOption.SoBusyPoll", "SO_BUSY_POLL"),
+        ("SocketOption.SoRcvbuf", "SO_RCVBUF"),
+        ("SocketOption.SoRcvbufforce", "SO_RCVBUFFORCE"),
+        ("SocketOption.SoReuseaddr", "SO_REUSEADDR"),
+        ("SocketOption.SoReuseport", "SO_REUSEPORT"),
+        ("SocketOption.SoRxqOvfl", "SO_RXQ_OVFL"),
+        ("SocketOption.SoSndbuf", "SO_SNDBUF"),
+        ("SocketOption.SoSndbufforce", "SO_SNDBUFFORCE"),
+        ("SocketOption.SockCloexec", "SOCK_CLOEXEC"),
+        ("SocketOption.SockDgram", "SOCK_DGRAM"),
+        ("SocketOption.SockNonblock", "SOCK_NONBLOCK"),
+        ("SocketOption.SockRaw", "SOCK_RAW"),
+        ("SocketOption.SolSocket", "SOL_SOCKET"),
+        ("TunDevice.IffMultiQueue", "IFF_MULTI_QUEUE"),
+        ("TunDevice.IffNoPi", "IFF_NO_PI"),
+        ("TunDevice.IffTun", "IFF_TUN"),
+        ("TunDevice.IffTunExcl", "IFF_TUN_EXCL"),
+        ("TunDevice.OpenCloseOnExec", "O_CLOEXEC"),
+        ("TunDevice.OpenNonBlocking", "O_NONBLOCK"),
+        ("TunDevice.OpenReadWrite", "O_RDWR"),
+        ("TunDevice.TunSetIff", "TUNSETIFF"),
+    ];
+
+    /// <summary>Structs: ours, theirs, and every field of ours beside the member that it stands for.</summary>
+    public static readonly (string Ours, string Theirs, string Fields)[] Structs =
+    [
+        ("ControlHeader", "struct cmsghdr", "Length=cmsg_len Level=cmsg_level Type=cmsg_type"),
+        ("FilterInstruction", "struct sock_filter", "Code=code JumpTrue=jt JumpFalse=jf Constant=k"),
+        ("FilterProgram", "struct sock_fprog", "Length=len Instructions=filter"),
+        ("InterfaceInfo", "struct ifinfomsg", "Family=ifi_family Padding=__ifi_pad Type=ifi_type Index=ifi_index Flags=ifi_flags Change=ifi_change"),
+        ("InterfaceRequest", "struct ifreq", "Name=ifr_name Flags=ifr_flags"),
+        ("InternetAddress", "struct sockaddr_in", "Family=sin_family PortNetworkOrder=sin_port Address=sin_addr Zero=sin_zero"),
+        ("IoVector", "struct iovec", "Base=iov_base Length=iov_len"),
+        ("MessageHeader", "struct msghdr", "Name=msg_name NameLength=msg_namelen Vectors=msg_iov VectorCount=msg_iovlen Control=msg_control ControlLength=msg_controllen Flags=msg_flags"),
+        ("MultiMessage", "struct mmsghdr", "Header=msg_hdr Length=msg_len"),
+        ("NetlinkAddress", "struct sockaddr_nl", "Family=nl_family Padding=nl_pad PortId=nl_pid Groups=nl_groups"),
+        ("NetlinkAttribute", "struct nlattr", "Length=nla_len Type=nla_type"),
+        ("NetlinkHeader", "struct nlmsghdr", "Length=nlmsg_len Type=nlmsg_type Flags=nlmsg_flags Sequence=nlmsg_seq PortId=nlmsg_pid"),
+        ("PacketInfo", "struct in_pktinfo", "InterfaceIndex=ipi_ifindex SpecificDestination=ipi_spec_dst Address=ipi_addr"),
+        ("PollDescriptor", "struct pollfd", "Fd=fd Events=events ReturnedEvents=revents"),
+        ("PollFd", "struct pollfd", "Fd=fd Events=events Returned=revents"),
+    ];
+
+    /// <summary>Buffers of ours: the C expression is what they must at least hold.</summary>
+    public static readonly (string Ours, string Theirs)[] Room =
+    [
+        ("CpuAffinity.MaskBytes", "sizeof(cpu_set_t)"),
+        ("PosixSpawn.OpaqueSize", "sizeof(posix_spawn_file_actions_t)"),
+        ("PosixSpawn.OpaqueSize", "sizeof(posix_spawnattr_t)"),
+        ("PosixSpawn.SignalSetSize", "sizeof(sigset_t)"),
+    ];
+
+    /// <summary>Sizes, bounds and types that no header knows of.</summary>
+    public static readonly string[] OurOwn =
+    [
+        "BoundSockets.SendBufferBytes",
+        "ChildProcess.PollMillisecondsWithoutPidFd",
+        "ChildProcess.ReadsPerPipe",
+        "Entry",
+        "LineSplitter.MaximumLength",
+        "LinkMonitor.BufferBytes",
+        "PortOwners.InodeColumn",
+        "PortOwners.LocalAddressColumn",
+        "PortOwners.StateColumn",
+        "ReceiveBatch.ControlBytes",
+        "ReceiveBatch.SlotBytes",
+        "ReceiveBatch.SlotStride",
+        "RouteNetlink.AnswerBytes",
+        "SendBatch.Headroom",
+        "SendBatch.PacketBytes",
+        "SendBatch.SlotStride",
+        "TunDevice.MaximumQueues",
+    ];
+
+    private const BindingFlags All = BindingFlags.DeclaredOnly | BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+
+    /// <summary>Every number that Native/Linux has a name for.</summary>
+    public static IEnumerable<string> AllConstants =>
+        from type in Types
+        from constant in type.GetFields(All)
+        where constant.IsLiteral && constant.FieldType.IsPrimitive && !type.IsEnum
+        select $"{type.Name}.{constant.Name}";
+
+    /// <summary>Every struct in Native/Linux that could be handed to the kernel: none of these is public.</summary>
+    public static IEnumerable<string> AllStructs =>
+        from type in Types
+        where type is { IsValueType: true, IsEnum: false, IsByRefLike: false, IsPublic: false }
+        select type.Name;
+
+    /// <summary>The errno names that <see cref="LinuxError.Name"/> gives, with their numbers.</summary>
+    public static IEnumerable<(int Number, string Name)> ErrorNames =>
+        from number in Enumerable.Range(1, 133)
+        let name = new LinuxError(number).Name
+        where name.StartsWith('E')
+        select (number, name);
+
+    private static IEnumerable<Type> Types =>
+        typeof(LinuxError).Assembly.GetTypes().Where(type => type.Namespace == typeof(LinuxError).Namespace && !type.Name.Contains('<', StringComparison.Ordinal));
+
+    public static long ValueOf(string constant)
+    {
+        string[] parts = constant.Split('.');
+        object value = TypeOf(parts[0]).GetField(parts[1], All)?.GetRawConstantValue() ?? throw new InvalidOperationException($"There is no constant {constant}.");
+        return Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    public static long SizeOf(string type) => Marshal.SizeOf(TypeOf(type));
+
+    public static long OffsetOf(string type, string field) => Marshal.OffsetOf(TypeOf(type), field);
+
+    public static IEnumerable<string> FieldsOf(string type) =>
+        TypeOf(type).GetFields(All).Where(field => !field.IsStatic).Select(field => field.Name);
+
+    private static Type TypeOf(string name) =>
+        Types.SingleOrDefault(type => type.Name == name) ?? throw new InvalidOperationException($"There is no type {name} in Native/Linux.");
+}
