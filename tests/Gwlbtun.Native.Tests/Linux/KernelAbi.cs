@@ -202,11 +202,12 @@ internal static class KernelAbi
     private static IEnumerable<Type> Types =>
         typeof(LinuxError).Assembly.GetTypes().Where(type => type.Namespace == typeof(LinuxError).Namespace && !type.Name.Contains('<', StringComparison.Ordinal));
 
+    /// <summary>A constant's bits: the kernel has flags in the highest bit of fields that are signed.</summary>
     public static long ValueOf(string constant)
     {
         string[] parts = constant.Split('.');
         object value = TypeOf(parts[0]).GetField(parts[1], All)?.GetRawConstantValue() ?? throw new InvalidOperationException($"There is no constant {constant}.");
-        return Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture);
+        return value is short flags ? (ushort)flags : Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public static long SizeOf(string type) => Marshal.SizeOf(TypeOf(type));
