@@ -34,6 +34,7 @@ internal static class KernelAbi
         #include <linux/if_link.h>
         #include <linux/if_tun.h>
         #include <linux/netlink.h>
+        #include <linux/pkt_sched.h>
         #include <linux/rtnetlink.h>
         """;
 
@@ -76,7 +77,12 @@ internal static class KernelAbi
         ("NetlinkMessage.IflaMtu", "IFLA_MTU"),
         ("NetlinkMessage.IflaTxqlen", "IFLA_TXQLEN"),
         ("NetlinkMessage.In6AddrGenModeNone", "IN6_ADDR_GEN_MODE_NONE"),
+        ("NetlinkMessage.FlagCreate", "NLM_F_CREATE"),
+        ("NetlinkMessage.FlagReplace", "NLM_F_REPLACE"),
         ("NetlinkMessage.NewLink", "RTM_NEWLINK"),
+        ("NetlinkMessage.NewQdisc", "RTM_NEWQDISC"),
+        ("NetlinkMessage.TcRoot", "TC_H_ROOT"),
+        ("NetlinkMessage.TcaKind", "TCA_KIND"),
         ("Pages.MapAnonymous", "MAP_ANONYMOUS"),
         ("Pages.MapPrivate", "MAP_PRIVATE"),
         ("Pages.ProtRead", "PROT_READ"),
@@ -139,6 +145,7 @@ internal static class KernelAbi
         ("MessageHeader", "struct msghdr", "Name=msg_name NameLength=msg_namelen Vectors=msg_iov VectorCount=msg_iovlen Control=msg_control ControlLength=msg_controllen Flags=msg_flags"),
         ("MultiMessage", "struct mmsghdr", "Header=msg_hdr Length=msg_len"),
         ("NetlinkAddress", "struct sockaddr_nl", "Family=nl_family Padding=nl_pad PortId=nl_pid Groups=nl_groups"),
+        ("TrafficControlInfo", "struct tcmsg", "Family=tcm_family Padding1=tcm__pad1 Padding2=tcm__pad2 Index=tcm_ifindex Handle=tcm_handle Parent=tcm_parent Info=tcm_info"),
         ("NetlinkAttribute", "struct nlattr", "Length=nla_len Type=nla_type"),
         ("NetlinkHeader", "struct nlmsghdr", "Length=nlmsg_len Type=nlmsg_type Flags=nlmsg_flags Sequence=nlmsg_seq PortId=nlmsg_pid"),
         ("PacketInfo", "struct in_pktinfo", "InterfaceIndex=ipi_ifindex SpecificDestination=ipi_spec_dst Address=ipi_addr"),

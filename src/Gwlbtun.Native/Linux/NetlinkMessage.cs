@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Gwlbtun.Native.Linux;
+
+/// <summary><c>struct sockaddr_nl</c> (linux/netlink.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NetlinkAddress
+{
+    public ushort Family;
+    public ushort Padding;
+    public uint PortId;
+    public uint Groups;
+}
+
+/// <summary><c>struct nlmsghdr</c> (linux/netlink.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NetlinkHeader
+{
+    public uint Length;
+    public ushort Type;
+    public ushort Flags;
+    public uint Sequence;
+    public uint PortId;
+}
+
+/// <summary><c>struct ifinfomsg</c> (linux/rtnetlink.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct InterfaceInfo
+{
+    public byte Family;
+    public byte Padding;
+    public ushort Type;
+    public int Index;
+    public uint Flags;
+    public uint Change;
+}
+
+/// <summary><c>struct nlattr</c> (linux/netlink.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NetlinkAttribute
+{
+    public ushort Length;
+    public ushort Type;
+}
+
+/// <summary><c>struct tcmsg</c> (linux/rtnetlink.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TrafficControlInfo
+{
+    public byte Family;
+    public byte Padding1;
+    public ushort Padding2;
+    public int Index;
+    public uint Handle;
+    public uint Parent;
+    public uint Info;
+}
+
+/// <summary>Builds one request about an interface.</summary>
+internal sealed class NetlinkMessage
+{
+    public const ushort Error = 2; // NLMSG_ERROR
+    public const ushort NewLink = 16; // RTM_NEWLINK
+    public const ushort DeleteLink = 17; // RTM_DELLINK
+    public const ushort GetLink = 18; // RTM_GETLINK
+    public const ushort NewQdisc = 36; // RTM_NEWQDISC
+    public const ushort FlagRequest = 1; // NLM_F_REQUEST
+    public const ushort FlagAck = 4; // NLM_F_ACK
+    public const ushort FlagReplace = 0x100; // NLM_F_REPLACE
+    public const ushort FlagCreate = 0x400; // NLM_F_CREATE
+    public const ushort TcaKind = 1; // TCA_KIND
+    public const uint TcRoot = 0xFFFFFFFF; // TC_H_ROOT
+    public const ushort IflaIfname = 3;
+    public const ushort IflaMtu = 4;
+    public const ushort IflaTxqlen = 13;
+    public const ushort IflaAfSpec = 26;
+    public const ushort IflaInet6AddrGenMode = 8;
+    public const byte In6AddrGenModeNone = 1; // IN6_ADDR_GEN_MODE_NONE
+    public const ushort AfInet6 = 10;
+    public const uint IffUp = 1;
+
+    private readonly byte[] _buffer = new byte[256];
+    private readonly Stack<int> _nested = new();
+    private int _length;
+
+    public NetlinkMessage(ushort type, int interfaceIndex, uint flags = 0, uint change = 0)
+    {
+        var header = new NetlinkHeader { Type = type, Flags = FlagRequest | FlagAck, Sequence = 1 };
+        Write(header);
+        Write(new InterfaceInfo { Index = interfaceIndex, Flags = flags, Change = change });
+    }
+
+    private NetlinkMessage(ushort type, ushort flags) => Write(new NetlinkHeader { Type = type, Flags = flags, Sequence = 1 });
+
+    /// <summary>Begins a request for the root queue discipline of an interface, in place of the one that it has.</summary>
+    public static NetlinkMessage NewQueueDiscipline(int interfaceIndex)
+    {
+        var message = new NetlinkMessage(NewQdisc, FlagRequest | FlagAck | FlagCreate | FlagReplace);
+        message.Write(new TrafficControlInfo { Index = interfaceIndex, Parent = TcRoot });
+        return message;
+    }
+
+    public void AddString(ushort type, string value)
+    {
+        Write(new NetlinkAttribute { Length = (ushort)(4 + value.Length + 1), Type = type });
+        Encoding.ASCII.GetBytes(value, _buffer.AsSpan(_length));
+        // The terminating zero, and padding to four.
+        _length += (value.Length + 1 + 3) & ~3;
+    }
+
+    public void AddUInt32(ushort type, uint value)
+    {
+        Write(new NetlinkAttribute { Length = 8, Type = type });
+        Write(value);
+    }
+
+    public void AddByte(ushort type, byte value)
+    {
+        Write(new NetlinkAttribute { Length = 5, Type = type });
+        Write((uint)value); // the byte, padded to four
+    }
+
+    public void BeginNested(ushort type)
+    {
+        _nested.Push(_length);
+        Write(new NetlinkAttribute { Type = type });
+    }
+
+    public void EndNested()
+    {
+        var start = _nested.Pop();
+        var length = (ushort)(_length - start);
+        MemoryMarshal.Write(_buffer.AsSpan(start), in length);
+    }
+
+    public ReadOnlySpan<byte> Finish()
+    {
+        var length = (uint)_length;
+        MemoryMarshal.Write(_buffer, in length);
+        return _buffer.AsSpan(0, _length);
+    }
+
+    private void Write<T>(in T value)
+        where T : unmanaged
+    {
+        MemoryMarshal.Write(_buffer.AsSpan(_length), in value);
+        _length += Unsafe.SizeOf<T>();
+    }
+}
