@@ -8,7 +8,7 @@ namespace Gwlbtun.Native.Linux;
 internal unsafe struct InterfaceRequest
 {
     public fixed byte Name[16];
-    public short Flags;
+    public ushort Flags;
 }
 
 /// <summary>
@@ -22,10 +22,10 @@ public sealed unsafe partial class TunDevice : IDisposable
 
     internal const string ControlPath = "/dev/net/tun";
     internal const uint TunSetIff = 0x400454ca;
-    internal const short IffTun = 0x0001;
-    internal const short IffMultiQueue = 0x0100;
-    internal const short IffNoPi = 0x1000;
-    internal const short IffTunExcl = unchecked((short)0x8000);
+    internal const ushort IffTun = 0x0001;
+    internal const ushort IffMultiQueue = 0x0100;
+    internal const ushort IffNoPi = 0x1000;
+    internal const ushort IffTunExcl = 0x8000;
 
     private readonly int[] _queues;
 
@@ -97,7 +97,7 @@ public sealed unsafe partial class TunDevice : IDisposable
         InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, 15));
         // The first makes the device: without EXCL it would join one that another process has, and share its packets.
-        request.Flags = (short)(IffTun | IffNoPi | IffMultiQueue | (isFirst ? IffTunExcl : 0));
+        request.Flags = (ushort)(IffTun | IffNoPi | IffMultiQueue | (isFirst ? IffTunExcl : 0));
         var result = SysResult.From(ioctl(fd, TunSetIff, &request));
         if (!result.IsError)
             return fd;
