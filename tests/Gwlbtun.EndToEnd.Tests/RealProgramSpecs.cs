@@ -51,8 +51,8 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
     public Task Should_answer_from_the_appliance_itself_when_create_local_is_the_hook()
     {
         var sides = new ClientAndServer(Lab);
-        Lab.Appliance.Ip("addr", "add", "10.2.0.2/32", "dev", "lo");
-        Lab.Appliance.Ip("addr", "add", "fd02::2/128", "dev", "lo", "nodad");
+        Lab.Appliance.AddAddress("10.2.0.2/32", "lo");
+        Lab.Appliance.AddAddress("fd02::2/128", "lo");
         // As every host has.
         Lab.Appliance.Ip("-4", "route", "add", "default", "via", "198.51.100.2");
         Lab.Appliance.Ip("-6", "route", "add", "default", "via", "2001:db8:51::2");

@@ -51,8 +51,8 @@ internal sealed class ApplianceLab : IDisposable
     public static void Join(NetworkNamespace left, string leftDevice, string leftAddress, NetworkNamespace right, string rightDevice, string rightAddress)
     {
         left.Ip("link", "add", leftDevice, "mtu", "9001", "type", "veth", "peer", "name", rightDevice, "mtu", "9001", "netns", right.Name);
-        left.Ip("addr", "add", leftAddress, "dev", leftDevice);
-        right.Ip("addr", "add", rightAddress, "dev", rightDevice);
+        left.AddAddress(leftAddress, leftDevice);
+        right.AddAddress(rightAddress, rightDevice);
         left.Ip("link", "set", leftDevice, "up");
         right.Ip("link", "set", rightDevice, "up");
     }

@@ -19,8 +19,8 @@ internal sealed class ClientAndServer
         Client = lab.AddNamespace("client");
         Server = lab.AddNamespace("server");
         ApplianceLab.Join(lab.Appliance, LegDevice, "198.51.100.1/24", Server, LegDevice, "198.51.100.2/24");
-        lab.Appliance.Ip("addr", "add", "2001:db8:51::1/64", "dev", LegDevice, "nodad");
-        Server.Ip("addr", "add", "2001:db8:51::2/64", "dev", LegDevice, "nodad");
+        lab.Appliance.AddAddress("2001:db8:51::1/64", LegDevice);
+        Server.AddAddress("2001:db8:51::2/64", LegDevice);
     }
 
     public NetworkNamespace Client { get; }
@@ -47,8 +47,8 @@ internal sealed class ClientAndServer
 
     private static void BringUp(NetworkNamespace side, string device, string address4, string address6)
     {
-        side.Ip("addr", "add", address4, "dev", device);
-        side.Ip("addr", "add", address6, "dev", device, "nodad");
+        side.AddAddress(address4, device);
+        side.AddAddress(address6, device);
         side.Ip("link", "set", device, "up");
     }
 }

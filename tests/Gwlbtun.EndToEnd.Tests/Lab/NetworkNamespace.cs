@@ -47,6 +47,10 @@ internal sealed partial class NetworkNamespace
     /// <summary>Runs <c>ip -n NAME arguments</c> and returns what it printed.</summary>
     public string Ip(params string[] arguments) => Command.Run("ip", ["-n", Name, .. arguments]);
 
+    /// <summary>Gives a device an address that is good at once: an IPv6 one is not first looked for among the neighbours.</summary>
+    public void AddAddress(string address, string device) =>
+        Ip(["addr", "add", address, "dev", device, .. address.Contains(':', StringComparison.Ordinal) ? ["nodad"] : Array.Empty<string>()]);
+
     /// <summary>Runs a program inside, waits for its end, and returns what it printed; throws when it fails.</summary>
     public string Execute(params string[] command) => Command.Run("ip", ["netns", "exec", Name, .. command]);
 
