@@ -28,6 +28,7 @@ public sealed class FlowTable : IDisposable
     private readonly FlowCounters _counters;
     private readonly FlowAdmission _admission;
     private readonly FlowSweeper _sweeper;
+    private bool _isDisposed;
 
     /// <summary>Takes a few kilobytes of native memory; the rest as flows come.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
@@ -126,6 +127,10 @@ public sealed class FlowTable : IDisposable
     /// <summary>Frees the memory. No thread may be in the table, nor come back to it.</summary>
     public void Dispose()
     {
+        if (_isDisposed)
+            return;
+
+        _isDisposed = true;
         foreach (FlowDirectory family in _families)
             family.Dispose();
         _templates.Dispose();

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Native.Flows;
 
@@ -16,8 +17,10 @@ namespace Gwlbtun.Native.Flows;
 internal sealed unsafe class NativeBlockPool : IDisposable
 {
     private const int CacheLine = 64;
-    private const int ChunkHeader = CacheLine;
     private const int LargestChunk = 256 * 1024;
+
+    // From here on chunks come from the kernel: the C library's heap might keep them when the table goes.
+    private const int MappedFrom = 64 * 1024;
 
     private readonly int _blockSize;
     private readonly int _linkOffset;
@@ -27,7 +30,7 @@ internal sealed unsafe class NativeBlockPool : IDisposable
     private byte* _free;
     private byte* _next;
     private byte* _end;
-    private byte* _chunks;
+    private Chunk* _chunks;
     private int _nextChunkBlocks = 1;
     private long _bytes;
 
@@ -80,9 +83,12 @@ internal sealed unsafe class NativeBlockPool : IDisposable
     {
         while (_chunks != null)
         {
-            byte* chunk = _chunks;
-            _chunks = *(byte**)chunk;
-            NativeMemory.AlignedFree(chunk);
+            Chunk* chunk = _chunks;
+            _chunks = chunk->Previous;
+            if (chunk->Size >= MappedFrom)
+                Pages.Unmap((byte*)chunk, chunk->Size);
+            else
+                NativeMemory.AlignedFree(chunk);
         }
 
         _free = _next = _end = null;
@@ -93,28 +99,37 @@ internal sealed unsafe class NativeBlockPool : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryAddChunk()
     {
-        int blocks = _nextChunkBlocks;
-        long size = ChunkHeader + ((long)blocks * _blockSize);
+        long blocksBytes = (long)_nextChunkBlocks * _blockSize;
+        long size = sizeof(Chunk) + blocksBytes;
         if (_bytes + size > _limitBytes)
             return false;
 
-        byte* chunk;
+        Chunk* chunk;
         try
         {
-            chunk = (byte*)NativeMemory.AlignedAlloc((nuint)size, CacheLine);
+            chunk = (Chunk*)(size >= MappedFrom ? Pages.Map((nuint)size) : NativeMemory.AlignedAlloc((nuint)size, CacheLine));
         }
-        catch (OutOfMemoryException)
+        catch (Exception none) when (none is OutOfMemoryException or LinuxException)
         {
             return false;
         }
 
-        *(byte**)chunk = _chunks;
+        chunk->Previous = _chunks;
+        chunk->Size = (nuint)size;
         _chunks = chunk;
-        _next = chunk + ChunkHeader;
-        _end = chunk + size;
+        _next = (byte*)(chunk + 1);
+        _end = (byte*)chunk + size;
         _bytes += size;
-        if ((long)blocks * 2 * _blockSize <= LargestChunk)
-            _nextChunkBlocks = blocks * 2;
+        if (blocksBytes * 2 <= LargestChunk)
+            _nextChunkBlocks *= 2;
         return true;
+    }
+
+    // What a chunk begins with; the blocks follow.
+    [StructLayout(LayoutKind.Sequential, Size = CacheLine)]
+    private struct Chunk
+    {
+        public Chunk* Previous;
+        public nuint Size;
     }
 }

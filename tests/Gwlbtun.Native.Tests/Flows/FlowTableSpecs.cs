@@ -146,4 +146,16 @@ public sealed class FlowTableSpecs : IDisposable
     [Fact]
     public void Should_refuse_a_buffer_that_a_header_might_not_fit() =>
         Assert.Throws<ArgumentException>(() => _table.Find(SampleFlow.Tcp4(1), new byte[259], out _, 0));
+
+    [Fact]
+    public void Should_give_its_memory_back_once_however_often_it_is_told()
+    {
+        SampleHeader.Standard(1).LearnInto(_table, SampleFlow.Tcp4(1));
+
+        _table.Dispose();
+        _table.Dispose();
+
+        // What is left is the counters' constant.
+        Assert.Equal(0, _table.MemoryBytes - FlowCounters.Bytes);
+    }
 }
