@@ -109,7 +109,7 @@ public enum CreateFailureAction
 
 /// <summary>Section <c>health</c>.</summary>
 /// <param name="Port">TCP port of the HTTP endpoint; 0 = none.</param>
-/// <param name="Format">The body of an answer at any path that names no format.</param>
+/// <param name="Format">The body of an answer.</param>
 /// <param name="StatusOnly">The status code alone, with an empty body.</param>
 public sealed record HealthSettings(ushort Port, HealthFormat Format, bool StatusOnly);
 

@@ -9,10 +9,9 @@ internal sealed record HoconIncludes(IReadOnlyList<string> Files, string Scope)
 
     public HoconObject Parse(string file, SettingOrigin namedBy, string scope)
     {
-        string directory = Files.Count > 0 ? Path.GetDirectoryName(Files[^1])! : Directory.GetCurrentDirectory();
         if (file.Contains('\0', StringComparison.Ordinal))
             throw new HoconException("a file name holds no character 0.", namedBy);
-        string path = Path.GetFullPath(file, directory);
+        string path = Locate(file, namedBy);
         if (Files.Contains(path))
             throw new HoconException($"{path} includes itself.", namedBy);
 
@@ -27,5 +26,20 @@ internal sealed record HoconIncludes(IReadOnlyList<string> Files, string Scope)
         }
 
         return HoconParser.Parse(text, line => new SettingOrigin.File(path, line), new HoconIncludes([.. Files, path], scope));
+    }
+
+    private string Locate(string file, SettingOrigin namedBy)
+    {
+        if (Path.IsPathRooted(file))
+            return Path.GetFullPath(file);
+        try
+        {
+            return Path.GetFullPath(file, Files.Count > 0 ? Path.GetDirectoryName(Files[^1])! : Directory.GetCurrentDirectory());
+        }
+        catch (IOException e)
+        {
+            // The working directory was deleted under the process.
+            throw new HoconException($"cannot find {file}: {e.Message}", namedBy);
+        }
     }
 }
