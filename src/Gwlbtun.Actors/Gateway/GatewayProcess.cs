@@ -33,7 +33,17 @@ internal static partial class GatewayProcess
             WarnOfShortBuffers(loggers.CreateLogger(LogSections.Udp), dataPlane);
             using var drain = new Drain();
             using var host = Build(settings, dataPlane, drain, loggers);
-            await host.RunAsync().ConfigureAwait(false);
+            var lifetime = host.Services.GetRequiredService<SignalLifetime>();
+            try
+            {
+                await host.RunAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped while it was starting: by a signal, or by what could not start and has logged why.
+                return lifetime.IsSignalled ? 0 : 1;
+            }
+
             return Environment.ExitCode;
         }
         catch (Exception e) when (e is LinuxException or GatewayStartException or HealthPortException)
@@ -50,7 +60,8 @@ internal static partial class GatewayProcess
             .AddSingleton(loggers)
             .AddSingleton(settings)
             .AddSingleton(drain)
-            .AddSingleton<IHostLifetime, SignalLifetime>()
+            .AddSingleton<SignalLifetime>()
+            .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
             // The phases of CoordinatedShutdown have their own time-outs.
             .Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan)
             .AddAkka("gwlbtun", akka => akka.WithGateway(settings, dataPlane, drain))

@@ -11,7 +11,7 @@ namespace Gwlbtun.Actors.Gateway;
 
 /// <summary>Starts the gateway and its health endpoint when the actor system runs. They are stopped by CoordinatedShutdown, not here.</summary>
 internal sealed partial class GatewayService(
-    IRequiredActor<GatewaySupervisor> gateway, GatewaySettings settings, IHostApplicationLifetime lifetime, ILoggerFactory loggers, HealthServer? health = null)
+    IRequiredActor<GatewaySupervisor> gateway, GatewaySettings settings, IHostApplicationLifetime lifetime, Drain drain, ILoggerFactory loggers, HealthServer? health = null)
     : IHostedService
 {
     private static readonly TimeSpan _startPatience = TimeSpan.FromSeconds(30);
@@ -20,6 +20,24 @@ internal sealed partial class GatewayService(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        try
+        {
+            await StartGatewayAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            // What has not served has nothing to drain.
+            drain.CutShort();
+            throw;
+        }
+
+        Ready(_logger, ProgramVersion.Full, settings.Geneve.Bind, settings.Geneve.Port, settings.Threads.Udp.Count, settings.Threads.Tunnel.Count);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task StartGatewayAsync(CancellationToken cancellationToken)
+    {
         var actor = await gateway.GetAsync(cancellationToken).ConfigureAwait(false);
         _ = WatchAsync(actor);
         var answer = await actor.Ask<object>(new StartGateway(), _startPatience, cancellationToken).ConfigureAwait(false);
@@ -27,10 +45,7 @@ internal sealed partial class GatewayService(
             throw new GatewayStartException(failed.Reason);
         if (health is not null)
             await health.StartAsync(cancellationToken).ConfigureAwait(false);
-        Ready(_logger, ProgramVersion.Full, settings.Geneve.Bind, settings.Geneve.Port, settings.Threads.Udp.Count, settings.Threads.Tunnel.Count);
     }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task WatchAsync(IActorRef actor)
     {

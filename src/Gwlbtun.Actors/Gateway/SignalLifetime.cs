@@ -15,6 +15,9 @@ internal sealed partial class SignalLifetime(IHostApplicationLifetime lifetime, 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private int _received;
 
+    /// <summary>Whether a signal has asked for the end.</summary>
+    public bool IsSignalled => Volatile.Read(ref _received) > 0;
+
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop));

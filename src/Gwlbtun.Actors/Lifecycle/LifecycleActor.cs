@@ -112,35 +112,50 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
 
     private void StartWhatMay()
     {
-        for (var node = _waiting.First; node is not null && _running.Count < _hooks.Parallelism;)
+        var busy = new HashSet<ulong>(_running.Keys);
+        for (var node = _waiting.First; node is not null;)
         {
             var next = node.Next;
-            if (!_running.ContainsKey(node.Value.Subject.EniId))
+            var job = node.Value;
+            // What needs no program needs no slot either: nobody waits for others' hooks without having one.
+            if (!busy.Contains(job.Subject.EniId) && (_running.Count < _hooks.Parallelism || !NeedsProgram(job)))
             {
                 _waiting.Remove(node);
-                Begin(node.Value);
+                Begin(job);
             }
+
+            // Behind its endpoint's first job that has to wait, or runs, the others wait too: they keep their order.
+            if (node.List is not null || _running.ContainsKey(job.Subject.EniId))
+                busy.Add(job.Subject.EniId);
             node = next;
         }
+    }
+
+    private bool NeedsProgram(Job job)
+    {
+        var stands = _created.Contains(job.Subject.EniId);
+        return (job.Action == HookAction.Create && _hooks.Create is not null) || (stands && _hooks.Destroy is not null);
     }
 
     private void Begin(Job job)
     {
         var eniId = job.Subject.EniId;
-        if (job.Action == HookAction.Create && !_created.Add(eniId))
+        if (job.Action == HookAction.Create && !_created.Add(eniId) && _hooks.Destroy is not null)
         {
             // The tunnel is rebuilt: what CREATE added for the former one is undone before it is added again.
             _waiting.AddFirst(job);
             Begin(new Job(HookAction.Destroy, job.Subject, ActorRefs.Nobody));
             return;
         }
-        var standing = job.Action == HookAction.Create || _created.Remove(eniId);
+
+        var stands = job.Action == HookAction.Create || _created.Remove(eniId);
         var command = job.Action == HookAction.Create ? _hooks.Create : _hooks.Destroy;
-        if (!standing || command is null)
+        if (!stands || command is null)
         {
-            Reply(job, HookOutcome.NotNeeded, standing ? "no hook is configured" : "no CREATE stands to be undone");
+            Reply(job, HookOutcome.NotNeeded, stands ? "no hook is configured" : "no CREATE stands to be undone");
             return;
         }
+
         _running.Add(eniId, job);
         var hook = Context.ActorOf(HookActor.Props(new(job.Action, job.Subject, command), _hooks, _logger));
         Context.WatchWith(hook, new HookLost(eniId));

@@ -33,7 +33,7 @@ internal static class ReportBuilder
         problems.AddRange(sources.TunnelThreads.Threads.Where(IsDead).Select(thread => $"Tunnel thread {thread.Index} has died."));
         problems.AddRange(sources.Enis
             .Where(eni => eni.Last.Problem is not null)
-            .Select(eni => $"ENI {EniName.Hex17(eni.Last.Gate.EniId)} is {Word(eni.Last.State)}: {eni.Last.Problem!.TrimEnd('.')}."));
+            .Select(eni => $"ENI {EniName.Hex17(eni.Last.Gate.EniId)} is {Word(eni.Last.State)}: {eni.Last.Problem}."));
         return problems;
 
         // While the handler stops, threads end as they should.

@@ -27,6 +27,9 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     /// <summary>For what Linux still holds when receiving has stopped, such as packets in the egress device's queue.</summary>
     private static readonly TimeSpan _flushTime = TimeSpan.FromMilliseconds(50);
 
+    private static readonly TimeSpan _betweenOpenTries = TimeSpan.FromMilliseconds(20);
+
+    private const int OpenTries = 25;
     private const int EntriesPerSweepStep = 256;
 
     private readonly TunnelServices _services;
@@ -88,9 +91,26 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<OpenFailed>(failed => throw new TunnelFailedException(failed.Reason));
         Receive<RetireEni>(_ => _retirement = Retirement.Stopping);
 
-        var gate = _gate;
-        var dataPlane = _services.DataPlane;
-        _services.Devices.StartNew(() => dataPlane.OpenPort(gate)).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+        OpenPortAsync(_services, _gate).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+    }
+
+    /// <summary>
+    /// Makes the devices. Those of a former pair may still exist for a moment: a device goes with its last descriptor, and a hook that is just being
+    /// started holds copies of ours until its exec.
+    /// </summary>
+    private static async Task<TunnelPort> OpenPortAsync(TunnelServices services, EniGate gate)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await services.Devices.StartNew(() => services.DataPlane.OpenPort(gate)).ConfigureAwait(false);
+            }
+            catch (LinuxException busy) when (busy.Error.Number == LinuxError.EBUSY && tries < OpenTries)
+            {
+                await Task.Delay(_betweenOpenTries).ConfigureAwait(false);
+            }
+        }
     }
 
     private void OnPortOpened(TunnelPort port)
@@ -217,7 +237,6 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
             Context.Stop(Self);
         });
 
-        TellState(EniState.Retiring);
         _services.Lifecycle.Tell(new UnwatchIdle(_gate.EniId));
         if (_retirement!.IsStopping)
         {
@@ -228,6 +247,8 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         {
             AskForDestroy();
         }
+
+        TellState(EniState.Retiring);
     }
 
     private void AskForDestroy() => _services.Lifecycle.Tell(new RunDestroy(_subject));

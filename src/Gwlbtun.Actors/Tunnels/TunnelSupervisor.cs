@@ -172,7 +172,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     private void OnFailed(EniEntry entry, Exception failure)
     {
         var eni = EniName.Hex17(entry.Gate.EniId);
-        var reason = failure.Message;
+        var reason = failure.Message.TrimEnd('.');
         var wait = entry.History.Note(Context.System.Scheduler.Now, out var isExhausted);
         if (failure is CreateHookFailedException || isExhausted)
         {
@@ -195,7 +195,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         entry.IsRebuildDue = entry.PortsReleasing > 0;
         if (entry.IsRebuildDue || IsRetiring)
             return;
-        var reason = entry.Failure!.Message;
+        var reason = entry.Failure!.Message.TrimEnd('.');
         entry.Restarts++;
         Spawn(entry, EniState.Rebuilding, reason);
     }

@@ -35,7 +35,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         Assert.True(report.Healthy);
         await _log.Contains("DESTROY");
         await _log.Contains("destroyed: the handler stops");
-        Assert.False(DeviceExists(Gwi));
+        await GoneAsync(Gwi);
         // Bound without sharing: nobody else has it.
         await UntilAsync(() => Task.FromResult(CanBind(settings.Geneve.Port)));
     }

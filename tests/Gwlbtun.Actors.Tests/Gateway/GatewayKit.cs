@@ -153,6 +153,12 @@ public abstract class GatewayKit : TestKit
 
     protected static bool DeviceExists(string name) => Directory.Exists($"/sys/class/net/{name}");
 
+    /// <summary>
+    /// Waits until the device is gone. A device goes with its last descriptor, and a child that is just being started, by this test or another, holds
+    /// copies of ours until its exec.
+    /// </summary>
+    protected Task GoneAsync(string device) => UntilAsync(() => Task.FromResult(!DeviceExists(device)));
+
     protected override void AfterAll()
     {
         base.AfterAll();

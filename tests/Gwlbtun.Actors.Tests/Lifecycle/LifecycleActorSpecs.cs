@@ -182,9 +182,9 @@ public sealed class LifecycleActorSpecs : TestKit
         lifecycle.Tell(new RunDestroy(Subject(2)), TestActor);
 
         Assert.Equal((2u, HookAction.Create, HookOutcome.NotNeeded), Brief(await Finished()));
+        Assert.Equal((2u, HookAction.Destroy, HookOutcome.NotNeeded), Brief(await Finished()));
         gate.Open();
         Assert.Equal((1u, HookAction.Create, HookOutcome.Succeeded), Brief(await Finished()));
-        Assert.Equal((2u, HookAction.Destroy, HookOutcome.NotNeeded), Brief(await Finished()));
         Assert.Equal(["CREATE 00000000000000001"], HookLines());
     }
 
@@ -218,6 +218,52 @@ public sealed class LifecycleActorSpecs : TestKit
         Assert.Equal((2u, HookAction.Create, HookOutcome.Succeeded), Brief(await Finished()));
         gate.Open();
         Assert.Equal((1u, HookAction.Create, HookOutcome.Succeeded), Brief(await Finished()));
+    }
+
+    [Fact]
+    public async Task Should_answer_what_needs_no_program_when_every_slot_is_taken()
+    {
+        using var gate = new HookGate();
+        var lifecycle = Start(Options($"read go < {gate.Path}") with { Parallelism = 1 });
+        lifecycle.Tell(new RunCreate(Subject(1)), TestActor);
+
+        lifecycle.Tell(new RunDestroy(Subject(2)), TestActor);
+
+        Assert.Equal((2u, HookAction.Destroy, HookOutcome.NotNeeded), Brief(await Finished()));
+        gate.Open();
+        Assert.Equal((1u, HookAction.Create, HookOutcome.Succeeded), Brief(await Finished()));
+    }
+
+    [Fact]
+    public async Task Should_run_a_second_CREATE_when_there_is_no_DESTROY_hook()
+    {
+        var lifecycle = Start(Options("echo $1") with { Destroy = null });
+        lifecycle.Tell(new RunCreate(Subject(Eni)), TestActor);
+        await Finished();
+
+        lifecycle.Tell(new RunCreate(Subject(Eni)), TestActor);
+
+        Assert.Equal(HookOutcome.Succeeded, (await Finished()).Outcome);
+        Assert.Equal(["CREATE", "CREATE"], HookLines());
+    }
+
+    [Fact]
+    public async Task Should_go_on_and_leave_nobody_waiting_when_it_meets_a_defect()
+    {
+        using var gate = new HookGate();
+        var lifecycle = Start(Options($"[ $1 = DESTROY ] || read go < {gate.Path}"), idleTimeout: TimeSpan.FromSeconds(10));
+        lifecycle.Tell(new RunCreate(Subject(Eni)), TestActor);
+        lifecycle.Tell(new WatchIdle(Eni, TestActor, () => throw new InvalidOperationException("A defect.")));
+        await Settled(lifecycle);
+
+        Time.Advance(TimeSpan.FromSeconds(1));
+
+        var finished = await Finished();
+        Assert.Equal((Eni, HookAction.Create, HookOutcome.Failed), Brief(finished));
+        Assert.Contains("A defect.", finished.Detail, StringComparison.Ordinal);
+        // It still knows that a CREATE stands.
+        lifecycle.Tell(new RunDestroy(Subject(Eni)), TestActor);
+        Assert.Equal((Eni, HookAction.Destroy, HookOutcome.Succeeded), Brief(await Finished()));
     }
 
     [Fact]

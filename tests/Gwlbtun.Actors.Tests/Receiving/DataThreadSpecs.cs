@@ -17,7 +17,7 @@ public sealed class DataThreadSpecs : GatewayKit
         Send(5);
         await DeliveredAsync(5);
         var before = await ReportAsync();
-        var thread = Thread(name);
+        var thread = await ThreadAsync(name);
 
         thread.Fail(new InvalidOperationException("A defect."));
 
@@ -30,7 +30,7 @@ public sealed class DataThreadSpecs : GatewayKit
         var after = await ReportAsync(report => report.Healthy);
         // What the dead one counted stays.
         Assert.Equal(before.Receivers.Select(receiver => receiver.Packets), after.Receivers.Select(receiver => receiver.Packets));
-        Assert.NotSame(thread, Thread(name));
+        Assert.NotSame(thread, await ThreadAsync(name));
         Send(5);
         await DeliveredAsync(10);
     }
@@ -39,18 +39,20 @@ public sealed class DataThreadSpecs : GatewayKit
     public async Task Should_wait_longer_when_a_thread_dies_again()
     {
         await StartAsync();
-        Thread("gwlbtun U000").Fail(new InvalidOperationException("A defect."));
+        (await ThreadAsync("gwlbtun U000")).Fail(new InvalidOperationException("A defect."));
         await Log.Contains("gwlbtun U000 died");
         Advance(_firstBackoff);
         await Log.Contains("gwlbtun U000 runs again");
-        await ReportAsync(report => report.Healthy);
 
-        Thread("gwlbtun U000").Fail(new InvalidOperationException("The same defect."));
+        (await ThreadAsync("gwlbtun U000")).Fail(new InvalidOperationException("The same defect."));
 
         await Log.Contains("gwlbtun U000 died; another starts in 400 ms");
     }
 
-    /// <summary>The thread of that name, as it is reported on.</summary>
-    private DataThread Thread(string name) =>
-        Reports.Receivers.Threads.Concat<DataThread>(Reports.TunnelThreads.Threads).Single(thread => thread.Name == name);
+    /// <summary>The thread of that name, when all are well.</summary>
+    private async Task<DataThread> ThreadAsync(string name)
+    {
+        await ReportAsync(report => report.Healthy);
+        return Reports.Receivers.Threads.Concat<DataThread>(Reports.TunnelThreads.Threads).Single(thread => thread.Name == name);
+    }
 }

@@ -73,7 +73,7 @@ public sealed class TunnelRebuildSpecs : GatewayKit
     public async Task Should_wait_for_DESTROY_of_the_former_pair_before_the_next_is_made()
     {
         using var gate = new HookGate();
-        await StartAsync(destroy: $"[ -e /sys/class/net/{Gwi} ] && echo too early\n read go < {gate.Path}; [ -e /sys/class/net/{Gwi} ] && echo too early");
+        await StartAsync(destroy: $"read go < {gate.Path}; [ -e /sys/class/net/{Gwi} ] && echo too early");
         Send();
         await CreatedAsync();
         Ip($"link del {Gwi}");

@@ -24,7 +24,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         await Log.Contains("destroyed: idle in both directions");
         await ReportAsync(report => report.Enis.Count == 0);
         Assert.Equal(["CREATE", "DESTROY", "8500", "8500"], HookLines);
-        Assert.False(DeviceExists(Gwi));
+        await GoneAsync(Gwi);
         Assert.Empty(DataPlane.Registry.Current.Gates);
     }
 
@@ -87,7 +87,8 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         await retired;
 
         Assert.Equal(2, HookLines.Count(line => line == "DESTROY"));
-        Assert.Equal((false, false), (DeviceExists(Gwi), DeviceExists(Gwo)));
+        await GoneAsync(Gwi);
+        await GoneAsync(Gwo);
         Send(eni: Eni ^ 2);
         await ReportAsync(report => DataPlane.Registry.Current.Find(Eni ^ 2)?.Counters is { } counters && Refused(counters) == 1);
     }
@@ -107,7 +108,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         await retired;
 
         Assert.Equal(["CREATE", "DESTROY"], HookLines);
-        Assert.False(DeviceExists(Gwi));
+        await GoneAsync(Gwi);
     }
 
     [Fact]
