@@ -46,6 +46,7 @@ clean_up() {
 start() {
   local name=$1
   shift
+  : >"$folder/$name.log" # now, not when the process gets to it: an earlier one's lines must not be taken for its own
   ip netns exec "$@" >"$folder/$name.log" 2>&1 </dev/null &
   started=$!
   pids+=("$started")
@@ -148,7 +149,7 @@ serve() {
   start iperf "$server" iperf3 -s
 }
 
-try_ping() { inside "$client" ping -q -c 10 -i 0.05 -w 5 -s 8400 -M "do" "$1" | grep -o '[0-9]* received.* loss' | grep ' 0% '; }
+try_ping() { inside "$client" ping -q -c 10 -i 0.05 -W 5 -s 8400 -M "do" "$1" | grep -o '[0-9]* received.* loss' | grep ' 0% '; }
 try_curl() {
   local speed
   speed=$(inside "$client" curl -sS --fail --max-time 20 --retry 3 --retry-connrefused -o "$folder/copy" -w '%{speed_download}' "http://$1:8000/file") || return

@@ -80,7 +80,7 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
 
         foreach (var address in addresses)
         {
-            sides.Client.Execute("ping", "-q", "-c", "5", "-i", "0.05", "-w", "5", "-s", "8400", "-M", "do", address);
+            sides.Client.Execute("ping", "-q", "-c", "5", "-i", "0.05", "-W", "5", "-s", "8400", "-M", "do", address);
             Fetch(sides.Client, address, file);
             // Bound, because a UDP server that is not answers from whichever address the route has.
             await using var iperf = RunningProgram.Start(["ip", "netns", "exec", server.Name, "iperf3", "-s", "--forceflush", "-B", address]);
