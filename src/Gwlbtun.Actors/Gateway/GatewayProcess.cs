@@ -17,6 +17,7 @@ internal static partial class GatewayProcess
     /// <returns>The exit code: 0 after an ordered stop, 1 when it could not start or failed as a whole.</returns>
     public static async Task<int> RunAsync(GatewaySettings settings, IReadOnlyList<string> notices)
     {
+        var signals = new StopSignals();
         var preflight = Preflight.Run(settings);
         if (preflight.Errors.Count > 0)
             return Refuse(string.Join("\ngwlbtun: ", preflight.Errors));
@@ -32,16 +33,15 @@ internal static partial class GatewayProcess
             var dataPlane = DataPlane.Bind(settings.ToDataPlane(), loggers);
             WarnOfShortBuffers(loggers.CreateLogger(LogSections.Udp), dataPlane);
             using var drain = new Drain();
-            using var host = Build(settings, dataPlane, drain, loggers);
-            var lifetime = host.Services.GetRequiredService<SignalLifetime>();
+            using var host = Build(settings, dataPlane, drain, signals, loggers);
             try
             {
                 await host.RunAsync().ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
-                // Stopped while it was starting: by a signal, or by what could not start and has logged why.
-                return lifetime.IsSignalled ? 0 : 1;
+                // Something failed as a whole while it was starting, and has logged why.
+                return 1;
             }
 
             return Environment.ExitCode;
@@ -52,7 +52,7 @@ internal static partial class GatewayProcess
         }
     }
 
-    internal static IHost Build(GatewaySettings settings, DataPlane dataPlane, Drain drain, ILoggerFactory loggers)
+    internal static IHost Build(GatewaySettings settings, DataPlane dataPlane, Drain drain, StopSignals signals, ILoggerFactory loggers)
     {
         // Without the defaults: no configuration files, no environment, no event log, all of which cost start-up time.
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ContentRootPath = "/" });
@@ -60,8 +60,8 @@ internal static partial class GatewayProcess
             .AddSingleton(loggers)
             .AddSingleton(settings)
             .AddSingleton(drain)
-            .AddSingleton<SignalLifetime>()
-            .AddSingleton<IHostLifetime>(services => services.GetRequiredService<SignalLifetime>())
+            .AddSingleton(signals)
+            .AddSingleton<IHostLifetime, SignalLifetime>()
             // The phases of CoordinatedShutdown have their own time-outs.
             .Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan)
             .AddAkka("gwlbtun", akka => akka.WithGateway(settings, dataPlane, drain))

@@ -17,20 +17,21 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     private readonly HookCounters _counters;
     private readonly ILogger _logger;
 
-    /// <summary>Endpoints whose CREATE ran without a DESTROY since. Outlives restarts of the actor.</summary>
+    /// <summary>Endpoints whose CREATE ran without a DESTROY since. Outlives restarts of the actor, and so do the idle clocks.</summary>
     private readonly HashSet<ulong> _created;
     private readonly LinkedList<Job> _waiting = [];
     private readonly Dictionary<ulong, Job> _running = [];
-    private readonly Dictionary<ulong, WatchIdle> _watched = [];
+    private readonly Dictionary<ulong, WatchIdle> _watched;
 
     /// <summary>For <see cref="Props"/> only.</summary>
-    public LifecycleActor(HookSettings hooks, TimeSpan idleTimeout, HookCounters counters, ILogger logger, HashSet<ulong> created)
+    public LifecycleActor(HookSettings hooks, TimeSpan idleTimeout, HookCounters counters, ILogger logger, HashSet<ulong> created, Dictionary<ulong, WatchIdle> watched)
     {
         _hooks = hooks;
         _idleTimeout = idleTimeout;
         _counters = counters;
         _logger = logger;
         _created = created;
+        _watched = watched;
 
         Receive<RunCreate>(message => Enqueue(HookAction.Create, message.Subject));
         Receive<RunDestroy>(message => Enqueue(HookAction.Destroy, message.Subject));
@@ -53,7 +54,8 @@ public sealed class LifecycleActor : ReceiveActor, IWithTimers
     public static Props Props(HookSettings hooks, TimeSpan idleTimeout, HookCounters counters, ILogger logger)
     {
         var created = new HashSet<ulong>();
-        return Akka.Actor.Props.Create(() => new LifecycleActor(hooks, idleTimeout, counters, logger, created));
+        var watched = new Dictionary<ulong, WatchIdle>();
+        return Akka.Actor.Props.Create(() => new LifecycleActor(hooks, idleTimeout, counters, logger, created, watched));
     }
 
     /// <inheritdoc/>

@@ -78,8 +78,21 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     private void Settling()
     {
         Common();
-        Receive<HookFinished>(_ => Become(Opening));
-        Receive<RetireEni>(_ => Context.Stop(Self));
+        Receive<HookFinished>(_ => OnSettled());
+        // Not before that DESTROY has run: whoever stops the handler waits for this actor.
+        Receive<RetireEni>(_ => _retirement = Retirement.Stopping);
+    }
+
+    private void OnSettled()
+    {
+        if (_retirement is null)
+        {
+            Become(Opening);
+            return;
+        }
+
+        _gate.Refuse(DropReason.EniRetired);
+        Context.Stop(Self);
     }
 
     // ---- Opening: the devices are being made, on a thread that may block ----

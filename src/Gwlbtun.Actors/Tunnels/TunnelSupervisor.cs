@@ -135,7 +135,12 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         var entry = _enis[ended.EniId];
         entry.Actor = null;
         if (IsRetiring)
+        {
+            // It failed on its way out: what its CREATE added is being undone, and waited for.
+            if (entry.Failure is not null)
+                AwaitDestroy(entry);
             LookWhetherAllRetired();
+        }
         else if (entry.Failure is { } failure)
             OnFailed(entry, failure);
         else
@@ -291,13 +296,18 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
                 continue;
             }
 
-            // Between two tunnels, or parked: the DESTROY of the last one may still run, and is waited for.
-            entry.Gate.Refuse(DropReason.EniRetired);
-            entry.AwaitsDestroy = true;
-            _services.Lifecycle.Tell(new RunDestroy(HookSubject.For(entry.Gate.EniId, _services.Settings.Tunnel.ReturnTraffic)));
+            // Between two tunnels, or parked: the DESTROY of the last one may still run.
+            AwaitDestroy(entry);
         }
 
         LookWhetherAllRetired();
+    }
+
+    private void AwaitDestroy(EniEntry entry)
+    {
+        entry.Gate.Refuse(DropReason.EniRetired);
+        entry.AwaitsDestroy = true;
+        _services.Lifecycle.Tell(new RunDestroy(HookSubject.For(entry.Gate.EniId, _services.Settings.Tunnel.ReturnTraffic)));
     }
 
     private void OnDestroyFinished(HookFinished finished)

@@ -22,7 +22,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var settings = Settings(("GWLBTUN_HOOKS_DESTROY", "echo"));
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
-        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, loggers);
+        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
         await host.StartAsync();
         await _log.Contains("is ready");
         Send();
@@ -46,7 +46,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var settings = Settings(("GWLBTUN_SHUTDOWN_DRAIN", "1h"));
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
-        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, loggers);
+        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
         await host.StartAsync();
         var gateway = host.Services.GetRequiredService<IRequiredActor<GatewaySupervisor>>().ActorRef;
 
@@ -78,7 +78,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var settings = Settings();
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
-        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, loggers);
+        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
         await host.StartAsync();
         var stopped = new TaskCompletionSource();
         host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(stopped.SetResult);
