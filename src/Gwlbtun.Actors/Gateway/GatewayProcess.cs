@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Akka.Hosting;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
@@ -34,21 +35,42 @@ internal static partial class GatewayProcess
             WarnOfShortBuffers(loggers.CreateLogger(LogSections.Udp), dataPlane);
             using var drain = new Drain();
             using var host = Build(settings, dataPlane, drain, signals, loggers);
-            try
-            {
-                await host.RunAsync().ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                // Something failed as a whole while it was starting, and has logged why.
-                return 1;
-            }
-
-            return Environment.ExitCode;
+            return await ServeAsync(host).ConfigureAwait(false);
         }
         catch (Exception e) when (e is LinuxException or GatewayStartException or HealthPortException)
         {
             return Refuse(e.Message);
+        }
+    }
+
+    private static async Task<int> ServeAsync(IHost host)
+    {
+        ResolveActorSystem(host.Services);
+        await host.StartAsync().ConfigureAwait(false);
+        try
+        {
+            await host.Services.GetRequiredService<GatewayStarter>().StartAsync().ConfigureAwait(false);
+        }
+        catch
+        {
+            await host.StopAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        await host.WaitForShutdownAsync().ConfigureAwait(false);
+        return Environment.ExitCode;
+    }
+
+    /// <summary>Makes the actor system. Any of Akka's settings may be wrong, and each is found out in its own way.</summary>
+    private static void ResolveActorSystem(IServiceProvider services)
+    {
+        try
+        {
+            services.GetRequiredService<ActorSystem>();
+        }
+        catch (Exception e)
+        {
+            throw new GatewayStartException($"Akka.NET does not start: {e.GetBaseException().Message} Check the akka section of the configuration.");
         }
     }
 
@@ -65,7 +87,7 @@ internal static partial class GatewayProcess
             // The phases of CoordinatedShutdown have their own time-outs.
             .Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan)
             .AddAkka("gwlbtun", akka => akka.WithGateway(settings, dataPlane, drain))
-            .AddHostedService<GatewayService>();
+            .AddSingleton<GatewayStarter>();
         if (settings.Health.Port != 0)
         {
             builder.Services.AddSingleton<IHealthSource, ActorHealthSource>();

@@ -11,9 +11,6 @@ internal sealed partial class SignalLifetime(IHostApplicationLifetime lifetime, 
     private readonly ILogger _logger = loggers.CreateLogger(LogSections.Core);
     private int _received;
 
-    /// <summary>Whether a signal has asked for the end.</summary>
-    public bool IsSignalled => Volatile.Read(ref _received) > 0;
-
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
         signals.Attach(OnSignal);

@@ -23,7 +23,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
         using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
-        await host.StartAsync();
+        await StartAsync(host);
         await _log.Contains("is ready");
         Send();
         await _log.Contains("created");
@@ -47,7 +47,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
         using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
-        await host.StartAsync();
+        await StartAsync(host);
         var gateway = host.Services.GetRequiredService<IRequiredActor<GatewaySupervisor>>().ActorRef;
 
         var stopping = host.StopAsync();
@@ -79,7 +79,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         var loggers = new CapturedLoggers(_log);
         using var drain = new Drain();
         using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
-        await host.StartAsync();
+        await StartAsync(host);
         var stopped = new TaskCompletionSource();
         host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(stopped.SetResult);
         try
@@ -95,6 +95,12 @@ public sealed class GatewayHostingSpecs : GatewayKit
         {
             Environment.ExitCode = 0;
         }
+    }
+
+    private static async Task StartAsync(IHost host)
+    {
+        await host.StartAsync();
+        await host.Services.GetRequiredService<GatewayStarter>().StartAsync();
     }
 
     private static bool CanBind(ushort port)

@@ -9,20 +9,24 @@ using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Gateway;
 
-/// <summary>Starts the gateway and its health endpoint when the actor system runs. They are stopped by CoordinatedShutdown, not here.</summary>
-internal sealed partial class GatewayService(
-    IRequiredActor<GatewaySupervisor> gateway, GatewaySettings settings, IHostApplicationLifetime lifetime, Drain drain, ILoggerFactory loggers, HealthServer? health = null)
-    : IHostedService
+/// <summary>
+/// Starts the gateway and its health endpoint when the actor system runs; CoordinatedShutdown stops them. No hosted service: the host would log
+/// what cannot be started with all its insides, and the user is to read one clear message.
+/// </summary>
+internal sealed partial class GatewayStarter(
+    IReadOnlyActorRegistry registry, GatewaySettings settings, IHostApplicationLifetime lifetime, Drain drain, ILoggerFactory loggers, HealthServer? health = null)
 {
     private static readonly TimeSpan _startPatience = TimeSpan.FromSeconds(30);
 
     private readonly ILogger _logger = loggers.CreateLogger(LogSections.Core);
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <exception cref="GatewayStartException">The data plane cannot be started.</exception>
+    /// <exception cref="HealthPortException">The health port cannot be opened.</exception>
+    public async Task StartAsync()
     {
         try
         {
-            await StartGatewayAsync(cancellationToken).ConfigureAwait(false);
+            await StartGatewayAsync().ConfigureAwait(false);
         }
         catch
         {
@@ -34,17 +38,15 @@ internal sealed partial class GatewayService(
         Ready(_logger, ProgramVersion.Full, settings.Geneve.Bind, settings.Geneve.Port, settings.Threads.Udp.Count, settings.Threads.Tunnel.Count);
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private async Task StartGatewayAsync(CancellationToken cancellationToken)
+    private async Task StartGatewayAsync()
     {
-        var actor = await gateway.GetAsync(cancellationToken).ConfigureAwait(false);
+        if (!registry.TryGet<GatewaySupervisor>(out var actor))
+            throw new GatewayStartException("The actor system did not start; the log says why.");
         _ = WatchAsync(actor);
-        var answer = await actor.Ask<object>(new StartGateway(), _startPatience, cancellationToken).ConfigureAwait(false);
-        if (answer is StartFailed failed)
+        if (await actor.Ask<object>(new StartGateway(), _startPatience).ConfigureAwait(false) is StartFailed failed)
             throw new GatewayStartException(failed.Reason);
         if (health is not null)
-            await health.StartAsync(cancellationToken).ConfigureAwait(false);
+            await health.StartAsync().ConfigureAwait(false);
     }
 
     private async Task WatchAsync(IActorRef actor)
