@@ -92,12 +92,12 @@ internal sealed class NetlinkMessage
         Write(new InterfaceInfo { Index = interfaceIndex, Flags = flags, Change = change });
     }
 
-    private NetlinkMessage(ushort type, ushort flags) => Write(new NetlinkHeader { Type = type, Flags = flags, Sequence = 1 });
+    private NetlinkMessage(in NetlinkHeader header) => Write(header);
 
     /// <summary>Begins a request for the root queue discipline of an interface, in place of the one that it has.</summary>
     public static NetlinkMessage NewQueueDiscipline(int interfaceIndex)
     {
-        var message = new NetlinkMessage(NewQdisc, FlagRequest | FlagAck | FlagCreate | FlagReplace);
+        var message = new NetlinkMessage(new NetlinkHeader { Type = NewQdisc, Flags = FlagRequest | FlagAck | FlagCreate | FlagReplace, Sequence = 1 });
         message.Write(new TrafficControlInfo { Index = interfaceIndex, Parent = TcRoot });
         return message;
     }

@@ -275,6 +275,17 @@ public unsafe class ForwardingSpecs
     });
 
     [Fact]
+    public void Should_give_devices_long_queues_and_no_queue_discipline() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var port = lab.Establish(Eni);
+        foreach (var device in new[] { port.Ingress.Name, port.Egress!.Name })
+        {
+            NetworkNamespace.Shell($"ip link show {device} | grep -q 'mtu 8500 qdisc noqueue .* qlen {lab.Options.QueueLength}' || {{ ip link show {device} >&2; false; }}");
+        }
+    });
+
+    [Fact]
     public void Should_refuse_to_share_the_devices_of_another_program() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();

@@ -87,6 +87,7 @@ internal static class KernelAbi
         ("Pages.MapPrivate", "MAP_PRIVATE"),
         ("Pages.ProtRead", "PROT_READ"),
         ("Pages.ProtWrite", "PROT_WRITE"),
+        ("Signals.SIGINT", "SIGINT"),
         ("PollFd.Out", "POLLOUT"),
         ("PosixSpawn.OpenCloseOnExec", "O_CLOEXEC"),
         ("PosixSpawn.PidFdOpen", "SYS_pidfd_open"),
