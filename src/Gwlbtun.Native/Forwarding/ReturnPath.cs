@@ -29,6 +29,9 @@ internal sealed unsafe class ReturnPath : IDisposable
         _raw = raw;
         _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
         _genevePort = (ushort)receiveSocket.EndPoint.Port;
+        // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
+        if (raw is not null)
+            _ = ShouldRetry(raw.Handle, LinuxError.EAGAIN);
         _counters = new CounterBlock*[_batch.Capacity];
         _paths = new OuterPath[_batch.Capacity];
     }
