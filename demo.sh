@@ -191,7 +191,8 @@ It runs on, with create-passthrough.sh. Play with it:
   tail -f $folder/gwlbtun.log $folder/emulator.log
 Remove it with ./demo.sh --clean
 END
-  exit 0
+  [ ${#failures[@]} = 0 ]
+  exit
 }
 
 case ${1:-} in
@@ -245,7 +246,8 @@ if [ ${#failures[@]} = 0 ]; then
   echo "==> GOOD: everything passed through gwlbtun, in ${SECONDS} s"
   [ "${1:-}" != --keep ] || keep
 else
-  echo "==> NOT GOOD: ${#failures[@]} trials failed, in ${SECONDS} s:"
+  echo "==> NOT GOOD, in ${SECONDS} s. What failed:"
   printf '  %s\n' "${failures[@]}"
+  [ "${1:-}" != --keep ] || keep
   exit 1
 fi

@@ -13,8 +13,8 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {In} {Out} destroyed: {Reason}")]
     public static partial void TunnelDestroyed(this ILogger logger, string eni, string @in, string @out, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel failed: {Reason}. It is rebuilt in {Milliseconds} ms (failure {Failure}; {MaxTries} within {Window} are borne)")]
-    public static partial void TunnelFailed(this ILogger logger, string eni, string reason, long milliseconds, int failure, int maxTries, TimeSpan window);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel failed: {Reason}. Rebuilding in {Milliseconds} ms (failure {Failure}; parked after {MaxTries} within {Seconds} s)")]
+    public static partial void TunnelFailed(this ILogger logger, string eni, string reason, long milliseconds, int failure, int maxTries, double seconds);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: parked, its packets are dropped until the handler is restarted: {Reason}")]
     public static partial void EniParked(this ILogger logger, string eni, string reason);

@@ -182,7 +182,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         if (failure is CreateHookFailedException || isExhausted)
         {
             if (isExhausted)
-                reason = $"{reason} (failure {entry.History.Failures} within {_restart.Window})";
+                reason = $"{reason} (failure {entry.History.Failures} within {_restart.Window.TotalSeconds} s)";
             entry.Gate.Refuse(DropReason.EniParked);
             _services.Stats.Tell(entry.State(EniState.Parked, reason));
             _logger.EniParked(eni, reason);
@@ -192,7 +192,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         _services.Stats.Tell(entry.State(EniState.Rebuilding, reason));
         Timers.StartSingleTimer((nameof(Rebuild), entry.Gate.EniId), new Rebuild(entry.Gate.EniId), wait);
         var milliseconds = (long)wait.TotalMilliseconds;
-        _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window);
+        _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window.TotalSeconds);
     }
 
     private void OnRebuild(EniEntry entry)

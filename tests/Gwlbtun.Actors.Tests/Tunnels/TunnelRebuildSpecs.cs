@@ -22,7 +22,7 @@ public sealed class TunnelRebuildSpecs : GatewayKit
 
         Ip($"{fault} {(device == "gwi-" ? Gwi : Gwo)}");
 
-        await Log.Contains("It is rebuilt in 200 ms");
+        await Log.Contains("Rebuilding in 200 ms");
         var broken = await ReportAsync();
         Assert.False(broken.Healthy);
         Assert.Equal("rebuilding", broken.Enis[0].State);
@@ -48,9 +48,9 @@ public sealed class TunnelRebuildSpecs : GatewayKit
         {
             await StartAsync(environment: ("GWLBTUN_RESTART_MAX_TRIES", "2"));
             Send();
-            await Log.Contains("is rebuilt in 200 ms");
+            await Log.Contains("Rebuilding in 200 ms");
             Advance(_firstBackoff);
-            await Log.Contains("is rebuilt in 400 ms");
+            await Log.Contains("Rebuilding in 400 ms");
             Advance(2 * _firstBackoff);
 
             await Log.Contains("parked");
@@ -78,7 +78,7 @@ public sealed class TunnelRebuildSpecs : GatewayKit
         await CreatedAsync();
         Ip($"link del {Gwi}");
         await Log.Contains("hook: DESTROY");
-        await Log.Contains("is rebuilt in");
+        await Log.Contains("Rebuilding in");
 
         Advance(_firstBackoff);
         await Log.Contains("hook: DESTROY");

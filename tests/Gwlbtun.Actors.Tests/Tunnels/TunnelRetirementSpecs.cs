@@ -120,7 +120,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         await CreatedAsync();
         Ip($"link del {Gwi}");
         await Log.Contains("hook: DESTROY");
-        await Log.Contains("is rebuilt in");
+        await Log.Contains("Rebuilding in");
 
         var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Patience);
         gate.Open();
