@@ -204,9 +204,10 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         {
             for (var i = 0; i < ConnectionLimit.DefaultPerAddress; i++)
                 held.Add(await ConnectAsync(port));
-            using var refused = await ConnectAsync(port);
 
-            Assert.Equal(0, await ReceiveOrResetAsync(refused));
+            // Which of them all is the one too many is for the server's threads to settle.
+            Task<int>[] ends = [.. held.ToArray().Select(ReceiveOrResetAsync), ConnectAndReceiveOrResetAsync(port, held)];
+            Assert.Equal(0, await await Task.WhenAny(ends));
             Assert.StartsWith("HTTP/1.1 200 ", await SendRawAsync(port, "GET / HTTP/1.0\r\n\r\n", "127.0.0.2"), StringComparison.Ordinal);
         }
         finally
@@ -272,6 +273,21 @@ public sealed class HealthServerSpecs : IAsyncLifetime
             if (length == 0)
                 return answer.ToString();
             answer.Append(Encoding.Latin1.GetString(buffer, 0, length));
+        }
+    }
+
+    /// <summary>A connection that is refused may be reset before its client has noticed that it was made.</summary>
+    private static async Task<int> ConnectAndReceiveOrResetAsync(int port, List<Socket> held)
+    {
+        try
+        {
+            var socket = await ConnectAsync(port);
+            held.Add(socket);
+            return await ReceiveOrResetAsync(socket);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            return 0;
         }
     }
 
