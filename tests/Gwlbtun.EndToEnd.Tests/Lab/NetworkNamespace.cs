@@ -21,8 +21,16 @@ internal sealed partial class NetworkNamespace
     {
         var created = new NetworkNamespace($"{Prefix}{Environment.ProcessId}-{number}-{role}");
         Command.Run("ip", "netns", "add", created.Name);
-        created.Ip("link", "set", "lo", "up");
-        return created;
+        try
+        {
+            created.Ip("link", "set", "lo", "up");
+            return created;
+        }
+        catch
+        {
+            created.Remove();
+            throw;
+        }
     }
 
     /// <summary>Removes what killed runs left, with the processes in it.</summary>
