@@ -44,6 +44,8 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
 
     public virtual async Task DisposeAsync()
     {
+        // Where packets were lost, if any were.
+        output.WriteLine(Lab.Appliance.Execute("sh", "-c", "ip -s link; grep Udp: /proc/net/snmp"));
         foreach (var gwlbtun in _started)
             await gwlbtun.Program.DisposeAsync(output);
         Gwlb.Dispose();
