@@ -8,7 +8,7 @@ namespace Gwlbtun.Native.Flows;
 /// What happens to a header that the table does not know yet: a new flow finds a place, or a known one's slot is replaced. Runs
 /// on any thread; changes a segment only with its gate in hand.
 /// </summary>
-internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTemplates templates, FlowCounters counters)
+internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTemplates templates, FlowCounters counters, bool newCookieEndsFlow)
 {
     // How often a flow that finds the table full takes a place elsewhere, which another thread may snatch away.
     private const int Tries = 4;
@@ -60,7 +60,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         HeaderSlot* own = FlowEntry.Slot(entry, direction);
         HeaderSlot* other = FlowEntry.Slot(entry, 1 - direction);
         ushort replaced = own->Template;
-        ushort outdated = replaced != 0 && own->FlowCookie != slot.FlowCookie ? other->Template : (ushort)0;
+        ushort outdated = newCookieEndsFlow && replaced != 0 && own->FlowCookie != slot.FlowCookie ? other->Template : (ushort)0;
         FlowPlacement.BeginChange(segment);
         *own = slot;
         if (outdated != 0)

@@ -54,6 +54,33 @@ public readonly struct FlowKey
         Direction = reversed ? 1 : 0;
     }
 
+    private FlowKey(uint source, uint destination, in InnerPacket fragment, FragmentTeacher teacher)
+    {
+        Address0 = source | ((ulong)destination << 32);
+        Ports = fragment.FragmentId;
+        Protocol = fragment.Protocol;
+        Family = FlowFamily.V4;
+        Direction = (int)teacher;
+    }
+
+    private FlowKey(ReadOnlySpan<byte> source, ReadOnlySpan<byte> destination, in InnerPacket fragment, FragmentTeacher teacher)
+    {
+        Address0 = MemoryMarshal.Read<ulong>(source);
+        Address1 = MemoryMarshal.Read<ulong>(source[8..]);
+        Address2 = MemoryMarshal.Read<ulong>(destination);
+        Address3 = MemoryMarshal.Read<ulong>(destination[8..]);
+        Ports = fragment.FragmentId;
+        Protocol = IpProtocol.Fragment;
+        Family = FlowFamily.V6;
+        Direction = (int)teacher;
+    }
+
+    private FlowKey(in FlowKey key, int direction)
+    {
+        this = key;
+        Direction = direction;
+    }
+
     /// <summary>The IP version of the packet that the key is of.</summary>
     public FlowFamily Family { get; }
 
@@ -81,6 +108,23 @@ public readonly struct FlowKey
                 inner.Protocol, inner.SourcePort, inner.DestinationPort)
             : V6(packet[SourceOffset6..], packet[DestinationOffset6..], inner.Protocol, inner.SourcePort, inner.DestinationPort);
     }
+
+    /// <summary>
+    /// The key of the packet that a fragment belongs to: addresses, identification and, in IPv4, protocol (RFC 791 section 3.2,
+    /// RFC 8200 section 4.5). Never that of a packet the other way, which counts its identifications by itself.
+    /// </summary>
+    /// <param name="packet">The fragment, at least its IP header.</param>
+    /// <param name="inner">What parsing it found.</param>
+    /// <param name="teacher">Whose header it is, or is wanted first.</param>
+    public static FlowKey OfFragment(ReadOnlySpan<byte> packet, in InnerPacket inner, FragmentTeacher teacher) => inner.Version == 4
+        ? new FlowKey(
+            MemoryMarshal.Read<uint>(packet[SourceOffset4..]),
+            MemoryMarshal.Read<uint>(packet[DestinationOffset4..]),
+            inner, teacher)
+        : new FlowKey(packet[SourceOffset6..], packet[DestinationOffset6..], inner, teacher);
+
+    /// <summary>The same flow's key in the other direction.</summary>
+    public FlowKey Reversed() => new(this, 1 - Direction);
 
     /// <summary>A key from its parts; addresses in network byte order as they stand in memory, ports in host order.</summary>
     internal static FlowKey V4(uint source, uint destination, byte protocol, ushort sourcePort, ushort destinationPort) =>

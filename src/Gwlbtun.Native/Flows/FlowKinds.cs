@@ -22,3 +22,13 @@ public enum FlowProtocol : byte
     /// <summary>Everything else, keyed by the 3-tuple of addresses and protocol.</summary>
     Other,
 }
+
+/// <summary>Who taught the header that a fragment without ports goes back with. The value is the slot that it is kept in.</summary>
+public enum FragmentTeacher
+{
+    /// <summary>A fragment without ports that came from the load balancer, with a header of its own.</summary>
+    LoadBalancer,
+
+    /// <summary>The first fragment of a packet on its way back, by the header of its flow.</summary>
+    FirstFragment,
+}

@@ -43,7 +43,7 @@ public sealed class FlowTable : IDisposable
         ];
         _templates = new HeaderTemplates(_hash, options.MaxHeaderShapes);
         _counters = new FlowCounters(options.MaxFlows);
-        _admission = new FlowAdmission(_families, _templates, _counters);
+        _admission = new FlowAdmission(_families, _templates, _counters, options.NewCookieEndsFlow);
         _sweeper = new FlowSweeper(_families, _templates, _counters, options);
     }
 
@@ -88,8 +88,16 @@ public sealed class FlowTable : IDisposable
     /// <param name="path">The way back.</param>
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
     /// <returns>The header's length, or 0 when the flow is not known.</returns>
+    public int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
+        Find(key, headerOut, out path, nowMs, mayBeOther: true);
+
+    /// <summary>The same for exactly the packet's direction: the other one's header does not stand in.</summary>
+    /// <inheritdoc cref="Find(in FlowKey, Span{byte}, out OuterPath, long)"/>
+    public int FindExact(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
+        Find(key, headerOut, out path, nowMs, mayBeOther: false);
+
     [SkipLocalsInit]
-    public unsafe int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs)
+    private unsafe int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs, bool mayBeOther)
     {
         if (headerOut.Length < GwlbGeneveHeader.MaximumLength)
             ThrowTooShort();
@@ -99,7 +107,7 @@ public sealed class FlowTable : IDisposable
         while (true)
         {
             FlowReading reading = family.Read(key, hash);
-            HeaderSlot slot = reading.Own.IsEmpty ? reading.Other : reading.Own;
+            HeaderSlot slot = reading.Own.IsEmpty && mayBeOther ? reading.Other : reading.Own;
             if (slot.IsEmpty)
             {
                 path = default;

@@ -16,6 +16,16 @@ public sealed record FlowTableOptions
     public TimeSpan OtherIdle { get; init; } = TimeSpan.FromSeconds(120);
 
     /// <summary>
+    /// How long a TCP flow may be idle once both of its directions have shown a FIN or an RST; null: as long as any other.
+    /// </summary>
+    public TimeSpan? TcpClosing { get; init; }
+
+    /// <summary>
+    /// Whether a new cookie in one direction empties the other direction's slot: the load balancer has begun a new flow with the old tuple.
+    /// </summary>
+    public bool NewCookieEndsFlow { get; init; } = true;
+
+    /// <summary>
     /// The most different shapes of Geneve headers (everything but flow cookie, attachment ID and source port) that
     /// flows hold at the same time, 1 to 65,535.
     /// </summary>
@@ -30,6 +40,8 @@ public sealed record FlowTableOptions
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(TcpIdle, TimeSpan.Zero, nameof(TcpIdle));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(UdpIdle, TimeSpan.Zero, nameof(UdpIdle));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(OtherIdle, TimeSpan.Zero, nameof(OtherIdle));
+        if (TcpClosing is { } closing)
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(closing, TimeSpan.Zero, nameof(TcpClosing));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeaderShapes, 1, nameof(MaxHeaderShapes));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxHeaderShapes, HeaderTemplates.MaxShapes, nameof(MaxHeaderShapes));
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Matching;
 
 namespace Gwlbtun.Native.Forwarding;
 
@@ -41,6 +42,12 @@ public sealed record DataPlaneOptions
 
     /// <summary>Each endpoint's flow table.</summary>
     public FlowTableOptions Flows { get; init; } = new();
+
+    /// <summary>The most flows of all endpoints together.</summary>
+    public long MaxTotalFlows { get; init; } = 2_000_000;
+
+    /// <summary>What is remembered of fragments.</summary>
+    public FragmentOptions Fragments { get; init; } = new();
 
     /// <summary>Whether every received datagram is shown to <see cref="IDataPlaneObserver.OnPacketTrace"/>.</summary>
     public bool TraceGeneve { get; init; }
