@@ -54,6 +54,7 @@ public sealed record ThreadPlan(IReadOnlyList<int?> Cores)
 /// <param name="IdleTimeout">Tunnels idle in both directions for so long are retired; zero = never.</param>
 /// <param name="MaxEnis">The most ENIs served at a time.</param>
 /// <param name="Budget">Packets taken from one device before the thread turns to the next.</param>
+/// <param name="QueueLength">Packets that each queue of a device holds for its thread.</param>
 /// <param name="Hold">What may wait for a tunnel that is being built.</param>
 public sealed record TunnelSettings(
     int Mtu,
@@ -62,6 +63,7 @@ public sealed record TunnelSettings(
     TimeSpan IdleTimeout,
     int MaxEnis,
     int Budget,
+    int QueueLength,
     HoldSettings Hold);
 
 /// <summary>Section <c>tunnel.hold</c>: the bounds of what waits while a tunnel is being built.</summary>
@@ -72,15 +74,30 @@ public sealed record HoldSettings(int PacketsPerEni, long BytesPerEni, long Byte
 
 /// <summary>Section <c>flows</c>.</summary>
 /// <param name="IdleTimeout">When a flow that carries nothing is forgotten.</param>
+/// <param name="TcpClosingTimeout">When a TCP flow that was closed in both directions is forgotten; zero = as any other.</param>
 /// <param name="MaxPerEni">The most flows in one ENI's table.</param>
+/// <param name="MaxTotal">The most flows of all ENIs together; it bounds <paramref name="MaxPerEni"/>.</param>
+/// <param name="Fragments">What is remembered of fragments.</param>
 /// <param name="Reserve">Room made for flows beforehand.</param>
-public sealed record FlowSettings(FlowIdleTimeouts IdleTimeout, int MaxPerEni, IReadOnlyList<FlowReservation> Reserve);
+public sealed record FlowSettings(
+    FlowIdleTimeouts IdleTimeout,
+    TimeSpan TcpClosingTimeout,
+    int MaxPerEni,
+    int MaxTotal,
+    FragmentSettings Fragments,
+    IReadOnlyList<FlowReservation> Reserve);
 
 /// <summary>Section <c>flows.idle-timeout</c>.</summary>
 /// <param name="Tcp">TCP flows.</param>
 /// <param name="Udp">UDP flows.</param>
 /// <param name="Other">All other protocols.</param>
 public sealed record FlowIdleTimeouts(TimeSpan Tcp, TimeSpan Udp, TimeSpan Other);
+
+/// <summary>Section <c>flows.fragments</c>.</summary>
+/// <param name="MaxPerEni">The most fragmented packets remembered for one ENI.</param>
+/// <param name="Timeout">When one is forgotten.</param>
+/// <param name="Wait">How long a fragment that goes back waits for the first of its packet; zero = not at all.</param>
+public sealed record FragmentSettings(int MaxPerEni, TimeSpan Timeout, TimeSpan Wait);
 
 /// <summary>Section <c>hooks</c>.</summary>
 /// <param name="Create">Run when a tunnel is up; null = none.</param>
@@ -112,7 +129,6 @@ public enum CreateFailureAction
 /// <param name="Format">The body of an answer.</param>
 /// <param name="StatusOnly">The status code alone, with an empty body.</param>
 public sealed record HealthSettings(ushort Port, HealthFormat Format, bool StatusOnly);
-
 
 /// <summary>Key <c>health.format</c>.</summary>
 public enum HealthFormat

@@ -15,6 +15,11 @@ internal static class SettingKeys
 
     private const int MaximumPort = ushort.MaxValue;
 
+    /// <summary>A TUN queue is one kmalloc of pointers, at most 4 MiB (include/linux/ptr_ring.h); half of what that holds.</summary>
+    private const int MaximumQueueLength = 262_144;
+
+    private const int MaximumFlows = 1_000_000_000;
+
     private const long KiB = 1L << 10;
     private const long GiB = 1L << 30;
 
@@ -45,6 +50,7 @@ internal static class SettingKeys
     public static readonly SettingKey<TimeSpan> TunnelIdleTimeout = Key("tunnel.idle-timeout", SettingTypes.Duration(_none, _year));
     public static readonly SettingKey<int> TunnelMaxEnis = Key("tunnel.max-enis", SettingTypes.Integer(1, 65536));
     public static readonly SettingKey<int> TunnelBudget = Key("tunnel.budget", SettingTypes.Integer(1, 4096));
+    public static readonly SettingKey<int> TunnelQueueLength = Key("tunnel.queue-length", SettingTypes.Integer(1, MaximumQueueLength));
     public static readonly SettingKey<int> HoldPacketsPerEni = Key("tunnel.hold.packets-per-eni", SettingTypes.Integer(1, 1_000_000));
     public static readonly SettingKey<long> HoldBytesPerEni = Key("tunnel.hold.bytes-per-eni", SettingTypes.Size(64 * KiB, GiB));
     public static readonly SettingKey<long> HoldBytesTotal = Key("tunnel.hold.bytes-total", SettingTypes.Size(64 * KiB, 16 * GiB));
@@ -52,7 +58,12 @@ internal static class SettingKeys
     public static readonly SettingKey<TimeSpan> FlowsIdleTcp = Key("flows.idle-timeout.tcp", SettingTypes.Duration(_second, _year));
     public static readonly SettingKey<TimeSpan> FlowsIdleUdp = Key("flows.idle-timeout.udp", SettingTypes.Duration(_second, _year));
     public static readonly SettingKey<TimeSpan> FlowsIdleOther = Key("flows.idle-timeout.other", SettingTypes.Duration(_second, _year));
-    public static readonly SettingKey<int> FlowsMaxPerEni = Key("flows.max-per-eni", SettingTypes.Integer(1, 1_000_000_000));
+    public static readonly SettingKey<TimeSpan> FlowsTcpClosing = Key("flows.tcp-closing-timeout", SettingTypes.Duration(_none, _year));
+    public static readonly SettingKey<int> FlowsMaxPerEni = Key("flows.max-per-eni", SettingTypes.Integer(1, MaximumFlows));
+    public static readonly SettingKey<int> FlowsMaxTotal = Key("flows.max-total", SettingTypes.Integer(1, MaximumFlows));
+    public static readonly SettingKey<int> FragmentsMaxPerEni = Key("flows.fragments.max-per-eni", SettingTypes.Integer(1, 1_000_000));
+    public static readonly SettingKey<TimeSpan> FragmentsTimeout = Key("flows.fragments.timeout", SettingTypes.Duration(_second, _day));
+    public static readonly SettingKey<TimeSpan> FragmentsWait = Key("flows.fragments.wait", SettingTypes.Duration(_none, TimeSpan.FromSeconds(10)));
     public static readonly SettingKey<IReadOnlyList<FlowReservation>> FlowsReserve = Key("flows.reserve", SettingTypes.ListOf(
         $"a reservation {FlowReservation.Syntax}",
         (string text, out FlowReservation reservation) => FlowReservation.TryParse(text, out reservation!)));

@@ -46,13 +46,22 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.TunnelIdleTimeout),
             Get(SettingKeys.TunnelMaxEnis),
             Get(SettingKeys.TunnelBudget),
+            Get(SettingKeys.TunnelQueueLength),
             hold);
     }
 
-    private FlowSettings BindFlows() => new(
-        new FlowIdleTimeouts(Get(SettingKeys.FlowsIdleTcp), Get(SettingKeys.FlowsIdleUdp), Get(SettingKeys.FlowsIdleOther)),
-        Get(SettingKeys.FlowsMaxPerEni),
-        Get(SettingKeys.FlowsReserve));
+    private FlowSettings BindFlows()
+    {
+        var flows = new FlowSettings(
+            new FlowIdleTimeouts(Get(SettingKeys.FlowsIdleTcp), Get(SettingKeys.FlowsIdleUdp), Get(SettingKeys.FlowsIdleOther)),
+            Get(SettingKeys.FlowsTcpClosing),
+            Get(SettingKeys.FlowsMaxPerEni),
+            Get(SettingKeys.FlowsMaxTotal),
+            new FragmentSettings(Get(SettingKeys.FragmentsMaxPerEni), Get(SettingKeys.FragmentsTimeout), Get(SettingKeys.FragmentsWait)),
+            Get(SettingKeys.FlowsReserve));
+        RequireOrder(SettingKeys.FragmentsWait, flows.Fragments.Wait, SettingKeys.FragmentsTimeout, flows.Fragments.Timeout);
+        return flows;
+    }
 
     private HookSettings BindHooks() => new(
         Get(SettingKeys.HooksCreate),

@@ -2,6 +2,7 @@ using System.Net;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Matching;
 
 namespace Gwlbtun.Actors.Gateway;
 
@@ -17,6 +18,7 @@ internal static class DataPlaneSettings
         TunnelThreads = new(settings.Threads.Tunnel.Cores),
         Mtu = settings.Tunnel.Mtu,
         Budget = settings.Tunnel.Budget,
+        QueueLength = settings.Tunnel.QueueLength,
         ReturnTraffic = settings.Tunnel.ReturnTraffic,
         MaxEnis = settings.Tunnel.MaxEnis,
         Hold = new HoldLimits
@@ -27,10 +29,18 @@ internal static class DataPlaneSettings
         },
         Flows = new FlowTableOptions
         {
-            MaxFlows = settings.Flows.MaxPerEni,
+            MaxFlows = Math.Min(settings.Flows.MaxPerEni, settings.Flows.MaxTotal),
             TcpIdle = settings.Flows.IdleTimeout.Tcp,
             UdpIdle = settings.Flows.IdleTimeout.Udp,
             OtherIdle = settings.Flows.IdleTimeout.Other,
+            TcpClosing = settings.Flows.TcpClosingTimeout > TimeSpan.Zero ? settings.Flows.TcpClosingTimeout : null,
+        },
+        MaxTotalFlows = settings.Flows.MaxTotal,
+        Fragments = new FragmentOptions
+        {
+            MaxRecords = settings.Flows.Fragments.MaxPerEni,
+            Timeout = settings.Flows.Fragments.Timeout,
+            Wait = settings.Flows.Fragments.Wait,
         },
         TraceGeneve = settings.Logging.Geneve == SectionLevel.DebugDetail,
         TraceTunnel = settings.Logging.Tunnel == SectionLevel.DebugDetail,

@@ -14,9 +14,10 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new GeneveSettings(6081, IPAddress.Any, 128 << 20, 0, Takeover: false), s.Geneve);
         Assert.Equal(new int?[8], s.Threads.Udp.Cores);
         Assert.Equal(new int?[8], s.Threads.Tunnel.Cores);
-        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, 4096, new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(350), TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(120)), s.Flows.IdleTimeout);
-        Assert.Equal(2_000_000, s.Flows.MaxPerEni);
+        Assert.Equal((2_000_000, 2_000_000, TimeSpan.Zero), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
+        Assert.Equal(new FragmentSettings(16384, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(100)), s.Flows.Fragments);
         Assert.Empty(s.Flows.Reserve);
         Assert.Equal(new HookSettings(null, null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), 8, CreateFailureAction.Continue), s.Hooks);
         Assert.Equal(new HealthSettings(0, HealthFormat.Text, false), s.Health);
@@ -44,10 +45,13 @@ public class ConfigurationLoaderSpecs
             geneve { port = 6082, bind = 10.0.0.1, receive-buffer = 1 MiB, busy-poll = 50, takeover = yes }
             threads { udp = 3, udp-affinity = "", tunnel = 2, tunnel-affinity = "1-2,7" }
             tunnel {
-              mtu = 1500, return-traffic = false, manage-rp-filter = no, idle-timeout = 5m, max-enis = 2, budget = 8
+              mtu = 1500, return-traffic = false, manage-rp-filter = no, idle-timeout = 5m, max-enis = 2, budget = 8, queue-length = 512
               hold { packets-per-eni = 10, bytes-per-eni = 100 KiB, bytes-total = 1 MiB }
             }
-            flows { idle-timeout { tcp = 400, udp = 60s, other = 30s }, max-per-eni = 1000, reserve = ["1,2,3,4,5,6", "eni-7:6,5,4,3,2,1"] }
+            flows {
+              idle-timeout { tcp = 400, udp = 60s, other = 30s }, tcp-closing-timeout = 20s, max-per-eni = 1000, max-total = 3000
+              fragments { max-per-eni = 5, timeout = 2s, wait = 0 }, reserve = ["1,2,3,4,5,6", "eni-7:6,5,4,3,2,1"]
+            }
             hooks { create = "X=1 a", destroy = "X=1 b", timeout = 1s, kill-grace = 0s, parallelism = 1, on-create-failure = retire }
             health { port = 80, format = JSON, status-only = true }
             shutdown.drain = 30s
@@ -59,9 +63,10 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new GeneveSettings(6082, IPAddress.Parse("10.0.0.1"), 1 << 20, 50, Takeover: true), s.Geneve);
         Assert.Equal(new int?[3], s.Threads.Udp.Cores);
         Assert.Equal([1, 2, 7], s.Threads.Tunnel.Cores);
-        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, 512, new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(400), TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(30)), s.Flows.IdleTimeout);
-        Assert.Equal(1000, s.Flows.MaxPerEni);
+        Assert.Equal((1000, 3000, TimeSpan.FromSeconds(20)), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
+        Assert.Equal(new FragmentSettings(5, TimeSpan.FromSeconds(2), TimeSpan.Zero), s.Flows.Fragments);
         Assert.Equal([new FlowReservation(null, 1, 2, 3, 4, 5, 6), new FlowReservation(7, 6, 5, 4, 3, 2, 1)], s.Flows.Reserve);
         Assert.Equal(("X=1 a", "X=1 b"), (s.Hooks.Create?.Text, s.Hooks.Destroy?.Text));
         Assert.Equal((TimeSpan.FromSeconds(1), TimeSpan.Zero, 1, CreateFailureAction.Retire), (s.Hooks.Timeout, s.Hooks.KillGrace, s.Hooks.Parallelism, s.Hooks.OnCreateFailure));
