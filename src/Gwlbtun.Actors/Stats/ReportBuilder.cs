@@ -60,7 +60,7 @@ internal static class ReportBuilder
                 EniName.EgressDevice(gate.EniId), 0, 0, null, [.. threads.Select(thread => Thread(thread, gate.Counters.ReadFromEgress(thread.Index), now))])
             : null;
         return new EniReport(
-            gate.EniId, Word(eni.Last.State), eni.Last.Problem, ingress, egress, FlowCaches(gate.Flows, sources.Options.Flows), DropCounts.Lost(byReason), byReason, eni.Last.Restarts)
+            gate.EniId, Word(eni.Last.State), eni.Last.Problem, ingress, egress, FlowCaches(gate.Matcher?.Flows, sources.Options.Flows), DropCounts.Lost(byReason), byReason, eni.Last.Restarts)
         {
             AgeSeconds = (now - eni.FirstSeenMs) / 1000.0,
         };

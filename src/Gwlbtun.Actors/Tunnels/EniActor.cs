@@ -270,13 +270,11 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
     private void Common() => Receive<SweepTick>(_ => SweepFlows());
 
-    /// <summary>Forgets idle flows, a slice at a time, so that no message of this actor waits for long.</summary>
+    /// <summary>Forgets idle flows and fragments, a slice at a time, so that no message of this actor waits for long.</summary>
     private void SweepFlows()
     {
-        if (_gate.Flows is not { } flows)
-            return;
         var started = Stopwatch.GetTimestamp();
-        while (!flows.Sweep(Environment.TickCount64, EntriesPerSweepStep).WrappedAround && Stopwatch.GetElapsedTime(started) < _longestSweep)
+        while (!_gate.Sweep(Environment.TickCount64, EntriesPerSweepStep) && Stopwatch.GetElapsedTime(started) < _longestSweep)
         {
         }
     }

@@ -12,7 +12,7 @@ namespace Gwlbtun.Native.Flows;
 /// The order of endpoints is that of the raw words as they stand in memory: any total order does, as long as both
 /// directions agree on it.
 /// </remarks>
-public readonly struct FlowKey
+public readonly record struct FlowKey
 {
     private const int SourceOffset4 = 12;
     private const int DestinationOffset4 = 16;

@@ -16,7 +16,7 @@ public sealed unsafe class EniCounters : IDisposable
     {
         _receiveThreads = receiveThreads;
         _tunnelThreads = tunnelThreads;
-        _blocks = new(receiveThreads + 1 + (2 * tunnelThreads));
+        _blocks = new(receiveThreads + 2 + (2 * tunnelThreads));
     }
 
     /// <summary>What was written into gwi by all threads together.</summary>
@@ -63,6 +63,9 @@ public sealed unsafe class EniCounters : IDisposable
 
     /// <summary>For whoever writes held packets; serialised by the gate.</summary>
     internal CounterBlock* ByGate => _blocks[_receiveThreads];
+
+    /// <summary>For fragments that waited in vain; serialised by <see cref="WaitingFragments"/>.</summary>
+    internal CounterBlock* ByWaitingFragments => _blocks[_blocks.Count - 1];
 
     internal CounterBlock* FromIngress(int thread) => _blocks[_receiveThreads + 1 + thread];
 

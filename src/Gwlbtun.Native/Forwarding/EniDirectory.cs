@@ -39,6 +39,7 @@ public sealed class EniRegistry
     private readonly DataPlaneOptions _options;
     private readonly IDataPlaneObserver _observer;
     private readonly PacketBatchPool _pool;
+    private readonly WaitingFragments _waitingFragments;
     private volatile EniDirectory _current = EniDirectory.Empty;
 
     /// <summary>Creates an empty registry.</summary>
@@ -47,6 +48,7 @@ public sealed class EniRegistry
         _options = options;
         _observer = observer;
         _pool = new(options.Hold.BytesTotal);
+        _waitingFragments = new(options.Fragments.Wait, options.Mtu);
     }
 
     /// <summary>The directory as it is now.</summary>
@@ -67,7 +69,7 @@ public sealed class EniRegistry
                 return known;
             if (_current.Gates.Count >= _options.MaxEnis)
                 return null;
-            gate = new(eniId, _options, _pool);
+            gate = new(eniId, _options, _pool, _waitingFragments);
             _current = _current.With(gate);
         }
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Matching;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -31,19 +32,23 @@ public sealed unsafe class EniGate : IDisposable
     private DropReason _refusal;
     private bool _isGone;
 
-    internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool)
+    internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool, WaitingFragments fragments)
     {
         EniId = eniId;
+        WaitingFragments = fragments;
         _held = new(options.Hold, pool);
         Counters = new(options.ReceiveThreads.Count, options.TunnelThreads.Count);
-        Flows = options.ReturnTraffic ? new(options.Flows) : null;
+        Matcher = options.ReturnTraffic ? new(options.Flows, options.Fragments) : null;
     }
 
     /// <summary>The endpoint's ID, 64 bits.</summary>
     public ulong EniId { get; }
 
-    /// <summary>The endpoint's flow table; null when return traffic is off.</summary>
-    public FlowTable? Flows { get; }
+    /// <summary>The endpoint's flows; null when return traffic is off.</summary>
+    public FlowMatcher? Matcher { get; }
+
+    /// <summary>Where the endpoint's fragments wait for their first.</summary>
+    internal WaitingFragments WaitingFragments { get; }
 
     /// <summary>The endpoint's counters.</summary>
     public EniCounters Counters { get; }
@@ -195,12 +200,23 @@ public sealed unsafe class EniGate : IDisposable
         return true;
     }
 
+    /// <summary>Forgets flows and fragments that have been idle too long, a slice at a time. One thread at a time.</summary>
+    /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
+    /// <param name="budget">About how many places of each table to visit.</param>
+    /// <returns>Whether the flow table has been gone through to its end.</returns>
+    public bool Sweep(long nowMs, int budget)
+    {
+        WaitingFragments.Expire(nowMs);
+        return Matcher?.Sweep(nowMs, budget) ?? true;
+    }
+
     /// <summary>Frees the flow table and the counters. No data thread may know the gate any more.</summary>
     public void Dispose()
     {
         lock (_lock)
             _ = _held.Discard();
-        Flows?.Dispose();
+        WaitingFragments.Forget(this);
+        Matcher?.Dispose();
         Counters.Dispose();
     }
 }

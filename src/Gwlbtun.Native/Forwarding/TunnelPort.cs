@@ -95,12 +95,12 @@ public sealed unsafe class TunnelPort : IDisposable
             return true;
         }
 
-        if (Gate.Flows is { } flows)
+        if (Gate.Matcher is { } matcher)
         {
             // Before the write: the answer may come back within it.
-            var learned = flows.Learn(FlowKey.From(packet, inner), new ReadOnlySpan<byte>(datagram, header.Length), header, path, nowMs);
-            if (learned.Reason != DropReason.None)
-                counters->Drop(learned.Reason);
+            refusal = matcher.Learn(packet, inner, new ReadOnlySpan<byte>(datagram, header.Length), header, path, nowMs);
+            if (refusal != DropReason.None)
+                counters->Drop(refusal);
         }
 
         var written = Ingress.Write(queue, datagram + header.Length, inner.Length);

@@ -157,29 +157,63 @@ public sealed unsafe class TunnelThread : DataThread
             return;
         }
 
+        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
+        OuterPath path = default;
+        var headerLength = gate.Matcher is { } matcher ? matcher.Find(packet, inner, new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out path, now) : 0;
+        if (headerLength == 0 && !TryMatchLater(binding, packet, inner, new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out headerLength, out path, now))
+            return;
+
+        Count(binding, length, now);
+        _return.Append(new ReadOnlySpan<byte>(header, headerLength), inner.Length, path, binding.Counters);
+        if (inner.IsFirstFragment)
+            ReturnWaiting(binding, FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), new ReadOnlySpan<byte>(header, headerLength), path, now);
+    }
+
+    private void Count(QueueBinding binding, int length, long now)
+    {
+        _counters[0]->Count(length, now);
+        binding.Counters->Count(length, now);
+    }
+
+    // No flow is known for the packet. Unless it is the kernel's own, it counts as returned, and as dropped if it does not wait.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryMatchLater(QueueBinding binding, ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> header, out int headerLength, out OuterPath path, long now)
+    {
+        headerLength = 0;
+        path = default;
         if (KernelChatter.Matches(packet, inner))
         {
             binding.Counters->Drop(DropReason.KernelChatter);
-            return;
+            return false;
         }
 
-        _counters[0]->Count(length, now);
-        binding.Counters->Count(length, now);
-        if (gate.Flows is not { } flows)
+        var gate = binding.Port.Gate;
+        if (gate.Matcher is not null && inner.IsLaterFragment)
         {
+            var key = FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer);
+            headerLength = gate.WaitingFragments.FindOrWait(gate, packet[..inner.Length], key, header, out path, now);
+            if (headerLength > 0)
+                return true;
+        }
+
+        Count(binding, packet.Length, now);
+        if (gate.Matcher is null)
             binding.Counters->Drop(DropReason.ReturnDisabled);
-            return;
-        }
-
-        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
-        var headerLength = flows.Find(FlowKey.From(packet, inner), new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out var path, now);
-        if (headerLength == 0)
-        {
+        else if (!inner.IsLaterFragment)
             binding.Counters->Drop(DropReason.NoFlow);
-            return;
-        }
+        else if (headerLength < 0)
+            binding.Counters->Drop(DropReason.FragmentWithoutFirst);
+        return false;
+    }
 
-        _return.Append(new ReadOnlySpan<byte>(header, headerLength), inner.Length, path, binding.Counters);
+    // Fragments that came before the first one of their packet go with its header.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReturnWaiting(QueueBinding binding, in FlowKey key, ReadOnlySpan<byte> header, in OuterPath path, long now)
+    {
+        var gate = binding.Port.Gate;
+        int length;
+        while ((length = gate.WaitingFragments.Take(gate, key, new Span<byte>(_return.NextPacket, SendBatch.PacketBytes), now)) != 0)
+            _return.Append(header, length, path, binding.Counters);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -92,6 +92,9 @@ public enum DropReason : byte
     /// <summary>A packet came back for which no flow is known: there is no header to return it with.</summary>
     NoFlow,
 
+    /// <summary>A fragment without ports came back, and the first one of its packet did not, or not in time: its flow is not known.</summary>
+    FragmentWithoutFirst,
+
     /// <summary>The kernel itself sent it (router solicitation, MLD, multicast): no returned traffic.</summary>
     KernelChatter,
 
@@ -117,15 +120,18 @@ public enum DropReason : byte
 
     /// <summary>The Geneve header has more different shapes than the table keeps: the flow was not learned.</summary>
     FlowHeaderShapes,
+
+    /// <summary>IPv6 extension headers run off the packet or are too many: what flow it belongs to is not known.</summary>
+    FlowHeaderChain,
 }
 
 /// <summary>What the reasons have in common.</summary>
 public static class DropReasons
 {
     /// <summary>How many values <see cref="DropReason"/> has, <see cref="DropReason.None"/> included.</summary>
-    public const int Count = (int)DropReason.FlowHeaderShapes + 1;
+    public const int Count = (int)DropReason.FlowHeaderChain + 1;
 
     /// <summary>Whether a customer's packet was lost: not so when only its flow was not learned, nor for what the kernel itself sent.</summary>
     public static bool IsLoss(this DropReason reason) =>
-        reason is not (DropReason.None or DropReason.KernelChatter or DropReason.FlowTableFull or DropReason.FlowHeaderShapes);
+        reason is not (DropReason.None or DropReason.KernelChatter or DropReason.FlowTableFull or DropReason.FlowHeaderShapes or DropReason.FlowHeaderChain);
 }

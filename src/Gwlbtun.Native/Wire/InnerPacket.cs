@@ -23,6 +23,7 @@ public readonly struct InnerPacket
         IsFragment = upper.IsFragment;
         IsFirstFragment = upper.IsFirstFragment;
         HasPorts = hasPorts;
+        HasBrokenHeaderChain = upper.IsBroken;
     }
 
     /// <summary>The identification that fragments of one packet share: 16 bits in every IPv4 packet, 32 in an IPv6 fragment header, else 0.</summary>
@@ -52,8 +53,14 @@ public readonly struct InnerPacket
     /// <summary>A fragment with offset 0: it carries the upper-layer header.</summary>
     public bool IsFirstFragment { get; }
 
+    /// <summary>A fragment with another offset than 0: it carries no upper-layer header, so nothing in it names its flow.</summary>
+    public bool IsLaterFragment => IsFragment && !IsFirstFragment;
+
     /// <summary>TCP or UDP, not a later fragment, and the ports were within the packet.</summary>
     public bool HasPorts { get; }
+
+    /// <summary>IPv6 extension headers run off the packet, or are more than <see cref="MaximumExtensionHeaders"/>: what they lead to is not known.</summary>
+    public bool HasBrokenHeaderChain { get; }
 
     /// <summary>The Geneve protocol type that such a packet travels under.</summary>
     public ushort ProtocolType => Version == 4 ? EtherType.Ipv4 : EtherType.Ipv6;
@@ -77,16 +84,49 @@ public readonly struct InnerPacket
         };
     }
 
+    /// <summary>
+    /// Reads as much of an IP packet as an ICMP error quotes: <see cref="Length"/> is what is there, whatever the quoted header says.
+    /// </summary>
+    /// <param name="quote">The quote, from its IP header on.</param>
+    /// <param name="inner">The result; undefined unless true.</param>
+    /// <returns>False when not even its IP header is there.</returns>
+    public static bool TryParseQuote(ReadOnlySpan<byte> quote, out InnerPacket inner)
+    {
+        Unsafe.SkipInit(out inner);
+        if (quote.Length > ushort.MaxValue)
+            quote = quote[..ushort.MaxValue];
+        switch (quote.IsEmpty ? 0 : quote[0] >> 4)
+        {
+            case 4 when quote.Length >= Ipv4Format.MinimumLength && HeaderLength(quote) is >= Ipv4Format.MinimumLength and var length && length <= quote.Length:
+                inner = ReadIpv4(quote, length);
+                return true;
+            case 6 when quote.Length >= Ipv6Format.HeaderLength:
+                inner = ReadIpv6(quote);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private static int HeaderLength(ReadOnlySpan<byte> packet) => (packet[0] & Ipv4Format.HeaderLengthMask) * Ipv4Format.LengthUnit;
+
     private static DropReason ParseIpv4(ReadOnlySpan<byte> packet, out InnerPacket inner)
     {
         Unsafe.SkipInit(out inner);
         if (packet.Length < Ipv4Format.MinimumLength)
             return DropReason.InnerTruncated;
-        int headerLength = (packet[0] & Ipv4Format.HeaderLengthMask) * Ipv4Format.LengthUnit;
+        int headerLength = HeaderLength(packet);
         int length = BinaryPrimitives.ReadUInt16BigEndian(packet[Ipv4Format.TotalLengthOffset..]);
         if (headerLength < Ipv4Format.MinimumLength || headerLength > length || length > packet.Length)
             return DropReason.InnerLength;
 
+        inner = ReadIpv4(packet[..length], headerLength);
+        return DropReason.None;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static InnerPacket ReadIpv4(ReadOnlySpan<byte> packet, int headerLength)
+    {
         int fragment = BinaryPrimitives.ReadUInt16BigEndian(packet[Ipv4Format.FragmentOffset..]);
         bool isLaterFragment = (fragment & Ipv4Format.FragmentOffsetMask) != 0;
         bool hasMore = (fragment & Ipv4Format.MoreFragmentsBit) != 0;
@@ -98,8 +138,7 @@ public readonly struct InnerPacket
             IsFirstFragment = !isLaterFragment && hasMore,
             FragmentId = BinaryPrimitives.ReadUInt16BigEndian(packet[Ipv4Format.IdentificationOffset..]),
         };
-        inner = WithPorts(4, packet[..length], upper);
-        return DropReason.None;
+        return WithPorts(4, packet, upper);
     }
 
     private static DropReason ParseIpv6(ReadOnlySpan<byte> packet, out InnerPacket inner)
@@ -112,12 +151,17 @@ public readonly struct InnerPacket
         if (length > packet.Length || length > ushort.MaxValue)
             return DropReason.InnerLength;
 
-        packet = packet[..length];
+        inner = ReadIpv6(packet[..length]);
+        return DropReason.None;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static InnerPacket ReadIpv6(ReadOnlySpan<byte> packet)
+    {
         UpperLayer upper = new() { Protocol = packet[Ipv6Format.NextHeaderOffset], Offset = Ipv6Format.HeaderLength };
         if (upper.Protocol is not (IpProtocol.Tcp or IpProtocol.Udp))
             WalkExtensionHeaders(packet, ref upper);
-        inner = WithPorts(6, packet, upper);
-        return DropReason.None;
+        return WithPorts(6, packet, upper);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -158,11 +202,14 @@ public readonly struct InnerPacket
             upper.IsFragment = isLaterFragment || hasMore;
             upper.IsFirstFragment = !isLaterFragment && hasMore;
             upper.FragmentId = BinaryPrimitives.ReadUInt32BigEndian(header[Ipv6Format.FragmentIdentificationOffset..]);
-            if (isLaterFragment)
-                break;
+            if (!isLaterFragment)
+                continue;
+            upper.Offset = 0;
+            return;
         }
 
         upper.Offset = 0;
+        upper.IsBroken = true;
     }
 
     private static InnerPacket WithPorts(int version, ReadOnlySpan<byte> packet, in UpperLayer upper)
@@ -184,5 +231,6 @@ public readonly struct InnerPacket
         public byte Protocol;
         public bool IsFragment;
         public bool IsFirstFragment;
+        public bool IsBroken;
     }
 }

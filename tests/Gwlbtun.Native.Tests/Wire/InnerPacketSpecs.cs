@@ -88,7 +88,7 @@ public class InnerPacketSpecs
 
         Assert.Equal((true, true, true, 0xDEADBEEF, 48), (first.IsFragment, first.IsFirstFragment, first.HasPorts, first.FragmentId, first.TransportOffset));
         Assert.Equal((true, false, false, 0xDEADBEEF, 0), (last.IsFragment, last.IsFirstFragment, last.HasPorts, last.FragmentId, last.TransportOffset));
-        Assert.Equal(IpProtocol.Udp, last.Protocol);
+        Assert.Equal((IpProtocol.Udp, false), (last.Protocol, last.HasBrokenHeaderChain));
         Assert.Equal((false, false, true), (atomic.IsFragment, atomic.IsFirstFragment, atomic.HasPorts));
     }
 
@@ -123,7 +123,8 @@ public class InnerPacketSpecs
             next = IpProtocol.DestinationOptions;
         }
 
-        Assert.Equal(found, Parsed(IpBytes.Ipv6(next, payload)).HasPorts);
+        InnerPacket inner = Parsed(IpBytes.Ipv6(next, payload));
+        Assert.Equal((found, !found), (inner.HasPorts, inner.HasBrokenHeaderChain));
     }
 
     [Theory]
@@ -135,14 +136,14 @@ public class InnerPacketSpecs
     {
         byte[] header = IpBytes.Extension(IpProtocol.Udp, 2, []);
         InnerPacket inner = Parsed(IpBytes.Ipv6(nextHeader, header.AsSpan(0, length)));
-        Assert.Equal((0, false), (inner.TransportOffset, inner.HasPorts));
+        Assert.Equal((0, false, true), (inner.TransportOffset, inner.HasPorts, inner.HasBrokenHeaderChain));
     }
 
     [Fact]
     public void Should_accept_without_ports_when_nothing_follows()
     {
         InnerPacket inner = Parsed(IpBytes.Ipv6(IpProtocol.NoNextHeader, []));
-        Assert.Equal((IpProtocol.NoNextHeader, 0, 40), (inner.Protocol, inner.TransportOffset, inner.Length));
+        Assert.Equal((IpProtocol.NoNextHeader, 0, 40, false), (inner.Protocol, inner.TransportOffset, inner.Length, inner.HasBrokenHeaderChain));
     }
 
     public static TheoryData<DropReason, byte[]> Refused() => new()
@@ -223,6 +224,11 @@ public class InnerPacketSpecs
         KernelChatter.Matches(packet, inner);
         if (inner.TransportOffset != 0)
             InternetChecksum.Transport(packet, inner);
+        if (IcmpError.TryReadQuote(packet, inner, out var quote))
+            _ = InnerPacket.TryParseQuote(quote, out _);
+        // Anything can be quoted, cut anywhere.
+        if (InnerPacket.TryParseQuote(packet, out var quoted))
+            Assert.InRange(quoted.TransportOffset, 0, packet.Length);
     }
 
     private static InnerPacket Parsed(byte[] packet)

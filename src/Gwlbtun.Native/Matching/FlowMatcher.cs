@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Matching;
+
+/// <summary>
+/// Finds the header that a packet returns to the load balancer with: by its own 5-tuple, by the fragments that it belongs
+/// to, or by the packet that it quotes. One for each endpoint; any number of threads learn and find at once.
+/// </summary>
+/// <remarks>
+/// docs/flow-matching.md has the cases one by one. Nearly every packet is whole and no ICMP: it costs one look-up in <see cref="Flows"/>.
+/// </remarks>
+public sealed class FlowMatcher : IDisposable
+{
+    /// <summary>Creates an empty matcher.</summary>
+    /// <param name="flows">The flow table's bounds.</param>
+    /// <param name="fragments">The bounds of what is remembered of fragments.</param>
+    public FlowMatcher(FlowTableOptions flows, FragmentOptions fragments)
+    {
+        ArgumentNullException.ThrowIfNull(fragments);
+        Flows = new FlowTable(flows);
+        Fragments = new FlowTable(new FlowTableOptions
+        {
+            MaxFlows = fragments.MaxRecords,
+            TcpIdle = fragments.Timeout,
+            UdpIdle = fragments.Timeout,
+            OtherIdle = fragments.Timeout,
+            // The slots are two teachers here, not two directions: neither outdates what the other taught.
+            NewCookieEndsFlow = false,
+        });
+    }
+
+    /// <summary>The flows, by 5-tuple.</summary>
+    public FlowTable Flows { get; }
+
+    /// <summary>The fragmented packets, by addresses, protocol and identification.</summary>
+    public FlowTable Fragments { get; }
+
+    /// <summary>Notes the header of a packet that came from the load balancer.</summary>
+    /// <param name="packet">The inner packet.</param>
+    /// <param name="inner">What parsing it found.</param>
+    /// <param name="geneveHeader">The whole Geneve header with its options, as it came.</param>
+    /// <param name="parsed">What parsing that found.</param>
+    /// <param name="path">Where the datagram came from and where it arrived.</param>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <returns>Why it was not noted, or <see cref="DropReason.None"/>.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public DropReason Learn(ReadOnlySpan<byte> packet, in InnerPacket inner, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs)
+    {
+        if (inner.IsLaterFragment)
+            return Fragments.Learn(FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), geneveHeader, parsed, path, nowMs).Reason;
+        return inner.HasBrokenHeaderChain
+            ? DropReason.FlowHeaderChain
+            : Flows.Learn(FlowKey.From(packet, inner), geneveHeader, parsed, path, nowMs).Reason;
+    }
+
+    /// <summary>The header to return a packet with.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="inner">What parsing it found.</param>
+    /// <param name="headerOut">Receives the Geneve header as it came; at least 260 bytes.</param>
+    /// <param name="path">The way back.</param>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <returns>The header's length, or 0 when it belongs to no flow that is known.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Find(ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs) =>
+        inner.IsFragment || inner.HasBrokenHeaderChain || inner.Protocol is IpProtocol.Icmp or IpProtocol.IcmpV6
+            ? FindSpecial(packet, inner, headerOut, out path, nowMs)
+            : Flows.Find(FlowKey.From(packet, inner), headerOut, out path, nowMs);
+
+    /// <summary>The header of a fragment without ports, as <see cref="Find"/> has it.</summary>
+    internal int FindFragment(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
+        Fragments.Find(key, headerOut, out path, nowMs);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int FindSpecial(ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs)
+    {
+        if (inner.IsLaterFragment)
+            return Fragments.Find(FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), headerOut, out path, nowMs);
+        if (inner.HasBrokenHeaderChain)
+        {
+            path = default;
+            return 0;
+        }
+
+        FlowKey key = FlowKey.From(packet, inner);
+        int length = IcmpError.TryReadQuote(packet, inner, out ReadOnlySpan<byte> quote)
+            ? FindError(key, quote, headerOut, out path, nowMs)
+            : Flows.Find(key, headerOut, out path, nowMs);
+        if (length != 0 && inner.IsFirstFragment)
+            RememberFirst(packet, inner, headerOut[..length], path, nowMs);
+        return length;
+    }
+
+    // An error that the load balancer sent in goes on with its own header. One that was born here or behind answers the packet that it
+    // quotes. What is left is one of a kind whose sender and receiver the load balancer knows for another ICMP flow.
+    private int FindError(in FlowKey key, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
+    {
+        int length = Flows.FindExact(key, headerOut, out path, nowMs);
+        if (length == 0)
+            length = FindQuoted(quote, headerOut, out path, nowMs);
+        return length != 0 ? length : Flows.Find(key, headerOut, out path, nowMs);
+    }
+
+    private int FindQuoted(ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
+    {
+        path = default;
+        if (!InnerPacket.TryParseQuote(quote, out InnerPacket quoted))
+            return 0;
+        if (quoted.IsLaterFragment)
+            return Fragments.Find(FlowKey.OfFragment(quote, quoted, FragmentTeacher.LoadBalancer), headerOut, out path, nowMs);
+        return quoted.HasBrokenHeaderChain ? 0 : Flows.Find(FlowKey.From(quote, quoted).Reversed(), headerOut, out path, nowMs);
+    }
+
+    // The packet's other fragments have no ports: they will go the way of the first.
+    private void RememberFirst(ReadOnlySpan<byte> packet, in InnerPacket inner, ReadOnlySpan<byte> geneveHeader, in OuterPath path, long nowMs)
+    {
+        // It was accepted when it was learned.
+        _ = GwlbGeneveHeader.TryParse(geneveHeader, out GwlbGeneveHeader parsed);
+        _ = Fragments.Learn(FlowKey.OfFragment(packet, inner, FragmentTeacher.FirstFragment), geneveHeader, parsed, path, nowMs);
+    }
+
+    /// <summary>Forgets what has been idle too long, a slice at a time. One thread at a time.</summary>
+    /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <param name="budget">About how many places of each table to visit.</param>
+    /// <returns>Whether the flow table has been gone through to its end.</returns>
+    public bool Sweep(long nowMs, int budget)
+    {
+        _ = Fragments.Sweep(nowMs, budget);
+        return Flows.Sweep(nowMs, budget).WrappedAround;
+    }
+
+    /// <summary>Frees the memory. No thread may be in the matcher, nor come back to it.</summary>
+    public void Dispose()
+    {
+        Flows.Dispose();
+        Fragments.Dispose();
+    }
+}
