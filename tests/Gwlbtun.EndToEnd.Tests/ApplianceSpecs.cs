@@ -18,6 +18,9 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
     internal const string Gwi = "gwi-1mCyRrMGsrI";
     internal const string Gwo = "gwo-1mCyRrMGsrI";
 
+    /// <summary>The egress device of the endpoint that comes next, <see cref="Eni"/> + 1.</summary>
+    internal const string OtherGwo = "gwo-1mCyRrMGsrJ";
+
     /// <summary>The hook that hands everything straight back.</summary>
     internal static readonly string Passthrough = Artifacts.ExampleScript("create-passthrough.sh");
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Gwlbtun.EndToEnd.Tests.Lab;
 
@@ -45,6 +46,22 @@ internal sealed class ApplianceLab : IDisposable
         var added = NetworkNamespace.Create(_number, role);
         _namespaces.Add(added);
         return added;
+    }
+
+    /// <summary>Gives the appliance an address to answer for, and a default route, as every host has.</summary>
+    public void Serve(IPAddress address)
+    {
+        Appliance.AddAddress($"{address}", "lo");
+        Appliance.Ip(address.AddressFamily == AddressFamily.InterNetworkV6 ? "-6" : "-4", "route", "add", "default", "dev", "uplink");
+    }
+
+    /// <summary>A server 172.16.0.1 or fd01::1 on a second leg of the appliance; the device is called "leg" on both sides.</summary>
+    public NetworkNamespace AddServerBehindLeg(bool v6)
+    {
+        var server = AddNamespace("server");
+        var (near, far) = v6 ? ("fd01::ff/64", "fd01::1/64") : ("172.16.0.254/24", "172.16.0.1/24");
+        Join(Appliance, "leg", near, server, "leg", far);
+        return server;
     }
 
     /// <summary>Joins two namespaces by a veth of MTU 9001 and gives each end its address.</summary>

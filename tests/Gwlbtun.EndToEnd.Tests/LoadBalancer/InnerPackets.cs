@@ -45,7 +45,8 @@ internal static class InnerPackets
         return BinaryPrimitives.ReadUInt32BigEndian(packet[((v6 ? 40 : 20) + (protocol == Tcp ? 20 : TransportHeader))..]);
     }
 
-    private static void WriteIpHeader(Span<byte> packet, bool v6, IPAddress source, IPAddress destination, byte protocol)
+    /// <summary>Writes the first 20 or 40 bytes of a packet that the span is.</summary>
+    public static void WriteIpHeader(Span<byte> packet, bool v6, IPAddress source, IPAddress destination, byte protocol)
     {
         if (v6)
         {
@@ -92,7 +93,8 @@ internal static class InnerPackets
         return 16;
     }
 
-    private static uint PseudoHeader(ReadOnlySpan<byte> packet, bool v6, byte protocol, int transportLength) =>
+    /// <summary>The sum over what a transport checksum covers beside the transport itself.</summary>
+    public static uint PseudoHeader(ReadOnlySpan<byte> packet, bool v6, byte protocol, int transportLength) =>
         Sum(v6 ? packet[8..40] : packet[12..20], 0) + protocol + (uint)transportLength;
 
     private static uint Sum(ReadOnlySpan<byte> bytes, uint sum)
@@ -102,7 +104,8 @@ internal static class InnerPackets
         return bytes.Length % 2 == 0 ? sum : sum + (uint)(bytes[^1] << 8);
     }
 
-    private static ushort Checksum(ReadOnlySpan<byte> bytes, uint start)
+    /// <summary>The Internet checksum (RFC 1071) over what has been summed up already and these bytes.</summary>
+    public static ushort Checksum(ReadOnlySpan<byte> bytes, uint start)
     {
         var sum = Sum(bytes, start);
         while (sum >> 16 != 0)

@@ -15,29 +15,30 @@ internal sealed class LoadBalancerPeer : IDisposable
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NetworkNamespace _network;
-    private readonly Dictionary<ushort, Socket> _senders = [];
-    private readonly Socket _receiver;
-    private readonly Thread _thread;
+    private readonly Dictionary<IPEndPoint, Socket> _senders = [];
+    private readonly List<(Socket Receiver, Thread Thread)> _nodes = [];
     private readonly Channel<ReturnedPacket> _returned = Channel.CreateUnbounded<ReturnedPacket>();
 
     public LoadBalancerPeer(NetworkNamespace network)
     {
         _network = network;
-        _receiver = Bind(GenevePort);
-        _thread = new Thread(Receive) { IsBackground = true, Name = "load balancer" };
-        _thread.Start();
+        Listen(ApplianceLab.GwlbAddress);
+    }
+
+    /// <summary>Gives the load balancer one more node.</summary>
+    public void AddNode(IPAddress address)
+    {
+        _network.AddAddress($"{address}/24", "uplink");
+        Listen(address);
     }
 
     /// <summary>Sends one packet of a flow.</summary>
-    public void Send(GwlbFlow flow, ReadOnlySpan<byte> inner) => SendDatagram(flow.OuterSourcePort, [.. flow.GeneveHeader(), .. inner]);
+    public void Send(GwlbFlow flow, ReadOnlySpan<byte> inner) =>
+        Send(new IPEndPoint(flow.Node, flow.OuterSourcePort), [.. flow.GeneveHeader(), .. inner]);
 
     /// <summary>Sends any bytes to the appliance's Geneve port.</summary>
-    public void SendDatagram(ushort sourcePort, ReadOnlySpan<byte> datagram)
-    {
-        if (!_senders.TryGetValue(sourcePort, out var sender))
-            _senders[sourcePort] = sender = Bind(sourcePort);
-        sender.SendTo(datagram, new IPEndPoint(ApplianceLab.ApplianceAddress, GenevePort));
-    }
+    public void SendDatagram(ushort sourcePort, ReadOnlySpan<byte> datagram) =>
+        Send(new IPEndPoint(ApplianceLab.GwlbAddress, sourcePort), datagram);
 
     /// <summary>The next returned packet; throws when none comes.</summary>
     public async Task<ReturnedPacket> ReceiveAsync(TimeSpan? within = null)
@@ -69,23 +70,41 @@ internal sealed class LoadBalancerPeer : IDisposable
 
     public void Dispose()
     {
-        _receiver.Dispose();
-        _thread.Join();
+        foreach (var (receiver, thread) in _nodes)
+        {
+            receiver.Dispose();
+            thread.Join();
+        }
         foreach (var sender in _senders.Values)
             sender.Dispose();
     }
 
-    private Socket Bind(int port) => _network.Enter(() =>
+    private void Listen(IPAddress node)
+    {
+        var receiver = Bind(new IPEndPoint(node, GenevePort));
+        var thread = new Thread(() => Receive(receiver, node)) { IsBackground = true, Name = $"load balancer {node}" };
+        _nodes.Add((receiver, thread));
+        thread.Start();
+    }
+
+    private void Send(IPEndPoint from, ReadOnlySpan<byte> datagram)
+    {
+        if (!_senders.TryGetValue(from, out var sender))
+            _senders[from] = sender = Bind(from);
+        sender.SendTo(datagram, new IPEndPoint(ApplianceLab.ApplianceAddress, GenevePort));
+    }
+
+    private Socket Bind(IPEndPoint endPoint) => _network.Enter(() =>
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         // SO_SNDBUFFORCE and SO_RCVBUFFORCE, asm-generic/socket.h
         socket.SetRawSocketOption(1, 32, BitConverter.GetBytes(SocketBuffer));
         socket.SetRawSocketOption(1, 33, BitConverter.GetBytes(SocketBuffer));
-        socket.Bind(new IPEndPoint(ApplianceLab.GwlbAddress, port));
+        socket.Bind(endPoint);
         return socket;
     });
 
-    private void Receive()
+    private void Receive(Socket receiver, IPAddress node)
     {
         var buffer = new byte[ushort.MaxValue];
         EndPoint from = new IPEndPoint(IPAddress.Any, 0);
@@ -93,13 +112,13 @@ internal sealed class LoadBalancerPeer : IDisposable
         {
             while (true)
             {
-                var length = _receiver.ReceiveFrom(buffer, ref from);
-                _returned.Writer.TryWrite(new ReturnedPacket((IPEndPoint)from, buffer[..length], TimeProvider.System.GetTimestamp()));
+                var length = receiver.ReceiveFrom(buffer, ref from);
+                _returned.Writer.TryWrite(new ReturnedPacket((IPEndPoint)from, node, buffer[..length], TimeProvider.System.GetTimestamp()));
             }
         }
         catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
         {
-            _returned.Writer.TryComplete();
+            // the load balancer is gone
         }
     }
 }

@@ -3,8 +3,8 @@ using System.Net;
 
 namespace Gwlbtun.EndToEnd.Tests.LoadBalancer;
 
-/// <summary>A datagram that the appliance sent to the load balancer.</summary>
-internal sealed record ReturnedPacket(IPEndPoint From, byte[] Datagram, long Timestamp)
+/// <summary>A datagram that the appliance sent to one of the load balancer's nodes.</summary>
+internal sealed record ReturnedPacket(IPEndPoint From, IPAddress Node, byte[] Datagram, long Timestamp)
 {
     /// <summary>What stands after the Geneve header.</summary>
     public ReadOnlySpan<byte> Inner => Datagram.AsSpan(8 + (Datagram[0] & 0x3F) * 4);
@@ -21,6 +21,8 @@ internal sealed record ReturnedPacket(IPEndPoint From, byte[] Datagram, long Tim
             return $"came from {From.Address}";
         if (From.Port != flow.OuterSourcePort)
             return $"source port {From.Port}, not {flow.OuterSourcePort}";
+        if (!Node.Equals(flow.Node))
+            return $"went to {Node}, not {flow.Node}";
         var header = flow.GeneveHeader();
         if (!Datagram.AsSpan().StartsWith(header))
             return $"Geneve header {Convert.ToHexString(Datagram.AsSpan(0, Math.Min(Datagram.Length, header.Length)))}, not {Convert.ToHexString(header)}";

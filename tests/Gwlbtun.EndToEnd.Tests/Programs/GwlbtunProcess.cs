@@ -76,6 +76,16 @@ internal sealed class GwlbtunProcess : IAsyncDisposable
         Assert.True(code == 0, $"gwlbtun ended with {code}:\n{Program.Log}");
     }
 
+    /// <summary>Memory that it takes, as the kernel counts it (VmRSS).</summary>
+    public long ResidentBytes
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{Program.Id}/status").Single(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2]) * 1024;
+        }
+    }
+
     /// <summary>The names of its threads, as ps shows them.</summary>
     public IReadOnlyList<string> ThreadNames() =>
         [.. Directory.GetDirectories($"/proc/{Program.Id}/task").Select(task => File.ReadAllText($"{task}/comm").TrimEnd()).Order(StringComparer.Ordinal)];
