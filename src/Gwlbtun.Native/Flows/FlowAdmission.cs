@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Wire;
 
@@ -10,11 +9,10 @@ namespace Gwlbtun.Native.Flows;
 /// </summary>
 internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTemplates templates, FlowCounters counters, bool newCookieEndsFlow)
 {
-    // How often a flow that finds the table full takes a place elsewhere, which another thread may snatch away.
+    // How often a flow that finds the table full looks for a place, which another thread may snatch away.
     private const int Tries = 4;
 
-    // How many segments of a family are looked at for a flow that can give way.
-    private const int SegmentsTried = 8;
+    private readonly FlowEviction _eviction = new(families, templates, counters);
 
     /// <summary>Makes the header the newest of its flow and direction.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -34,6 +32,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
             SourcePort = header.Path.SourcePort,
             Template = template,
         };
+        bool isReserved = false;
         for (int attempt = 0; attempt < Tries; attempt++)
         {
             FlowSegment* segment = families[(int)key.Family].Take(hash);
@@ -41,15 +40,22 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
             if (entry != null)
             {
                 Replace(segment, entry, key.Direction, slot, now);
+                if (isReserved)
+                    counters.Unreserve();
                 return default;
             }
 
-            if (TryInsert(segment, key, hash, slot, now))
+            isReserved = isReserved || counters.TryReserve();
+            if (TryInsert(segment, key, hash, slot, now, isReserved))
                 return new LearnResult(DropReason.None, IsNew: true);
-            if (!TryMakeRoom(hash + (ulong)attempt, now))
+
+            isReserved = isReserved || _eviction.TryMakeRoom(key.Family, hash + (ulong)attempt, now);
+            if (!isReserved)
                 break;
         }
 
+        if (isReserved)
+            counters.Unreserve();
         templates.Release(template);
         return new LearnResult(DropReason.FlowTableFull, IsNew: false);
     }
@@ -66,88 +72,29 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         if (outdated != 0)
             *other = default;
         entry->LastUsed = now;
+        FlowStanding.Count(entry);
         FlowPlacement.EndChange(segment);
         SpinGate.Exit(ref segment->Gate);
         templates.Release(replaced);
         templates.Release(outdated);
     }
 
-    // Opens the segment's gate. False when the table is full and nothing that could give way is near.
-    private bool TryInsert(FlowSegment* segment, in FlowKey key, ulong hash, in HeaderSlot slot, uint now)
+    // Opens the segment's gate.
+    private bool TryInsert(FlowSegment* segment, in FlowKey key, ulong hash, in HeaderSlot slot, uint now, bool isReserved)
     {
-        if (counters.TryReserve())
+        int place = isReserved
+            ? families[(int)key.Family].MakePlace(ref segment, hash)
+            : _eviction.TryReplace(segment, key.Family, hash, now);
+        if (place == FlowSegment.None && isReserved)
+            place = _eviction.Replace(segment, key.Family, hash, now);
+        if (place != FlowSegment.None)
         {
-            int place = families[(int)key.Family].MakePlace(ref segment, hash);
-            if (place != FlowSegment.None)
-            {
-                FlowPlacement.Put(segment, place, key, hash, slot, now);
-                counters.Added(key.Family, key.Protocol);
-                SpinGate.Exit(ref segment->Gate);
-                return true;
-            }
-
-            counters.Unreserve();
-        }
-
-        int oldest = FlowPlacement.OldestCandidate(segment, hash, now);
-        if (oldest != FlowSegment.None)
-        {
-            Evict(segment, oldest, key.Family);
-            FlowPlacement.Put(segment, oldest, key, hash, slot, now);
+            FlowPlacement.Put(segment, place, key, hash, slot, now);
             counters.Added(key.Family, key.Protocol);
         }
 
         SpinGate.Exit(ref segment->Gate);
-        return oldest != FlowSegment.None;
-    }
-
-    // Evicts a flow anywhere: for a hash whose buckets are empty in a table that is full nonetheless, as when it is the first
-    // of its family. No gate is held.
-    private bool TryMakeRoom(ulong hash, uint now)
-    {
-        for (int attempt = 0; attempt < SegmentsTried; attempt++)
-        {
-            for (FlowFamily family = FlowFamily.V4; family <= FlowFamily.V6; family++)
-            {
-                hash = BitOperations.RotateLeft(hash, 13) * 0x9E37_79B9_7F4A_7C15;
-                FlowSegment* segment = families[(int)family].Take(hash);
-                int oldest = OldestFrom(segment, (int)(hash % (uint)segment->BucketCount), now);
-                if (oldest != FlowSegment.None)
-                {
-                    Evict(segment, oldest, family);
-                    counters.Unreserve();
-                }
-
-                SpinGate.Exit(ref segment->Gate);
-                if (oldest != FlowSegment.None)
-                    return true;
-            }
-        }
-
-        return false;
-    }
-
-    // The least recently used of the first bucket, from the given one on, that has any.
-    private static int OldestFrom(FlowSegment* segment, int start, uint now)
-    {
-        for (int i = 0; i < segment->BucketCount; i++)
-        {
-            int oldest = FlowPlacement.Oldest(segment, (start + i) % segment->BucketCount, now);
-            if (oldest != FlowSegment.None)
-                return oldest;
-        }
-
-        return FlowSegment.None;
-    }
-
-    // Its place stays reserved.
-    private void Evict(FlowSegment* segment, int place, FlowFamily family)
-    {
-        FlowEntry* entry = FlowSegment.Entry(segment, place);
-        FlowPlacement.Remove(segment, place);
-        templates.Release(entry->Slot0.Template);
-        templates.Release(entry->Slot1.Template);
-        counters.GaveWay(family, entry->Protocol);
+        return place != FlowSegment.None;
     }
 
     // The header cannot be kept, and the one that is kept is outdated: better no answer than an old cookie.

@@ -32,6 +32,9 @@ internal sealed unsafe class FlowCounters : IDisposable
 
     public long Count(FlowFamily family, FlowProtocol protocol) => Volatile.Read(ref Line(ClassOf(family, protocol)));
 
+    public long Count(FlowFamily family) =>
+        Count(family, FlowProtocol.Tcp) + Count(family, FlowProtocol.Udp) + Count(family, FlowProtocol.Other);
+
     public long TimedOut(FlowFamily family, FlowProtocol protocol) =>
         Volatile.Read(ref Line(TimedOutFrom + ClassOf(family, protocol)));
 
@@ -44,7 +47,7 @@ internal sealed unsafe class FlowCounters : IDisposable
         return false;
     }
 
-    /// <summary>Gives back what was reserved for a flow that did not come to be.</summary>
+    /// <summary>Gives back what was reserved for a flow that did not come to be, or has gone.</summary>
     public void Unreserve() => Interlocked.Decrement(ref Line(TotalAt));
 
     /// <summary>A flow, reserved before, is in the table.</summary>

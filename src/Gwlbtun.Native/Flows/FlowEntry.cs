@@ -42,7 +42,9 @@ internal unsafe struct FlowEntry
     [FieldOffset(16)]
     public HeaderSlot Slot1;
 
-    /// <summary>In <see cref="FlowTicks"/>. The one field that is written without the segment: whatever it hits is in use just then.</summary>
+    /// <summary>
+    /// In <see cref="FlowTicks"/>. Written without the segment's gate, like <see cref="Packets"/>: whatever flow it hits, one is in use just then.
+    /// </summary>
     [FieldOffset(32)]
     public uint LastUsed;
 
@@ -51,6 +53,10 @@ internal unsafe struct FlowEntry
 
     [FieldOffset(40)]
     public byte Protocol;
+
+    /// <summary>How many the load balancer has sent, counted up to <see cref="FlowStanding.Established"/>.</summary>
+    [FieldOffset(41)]
+    public byte Packets;
 
     [FieldOffset(HashOffset)]
     public ulong Hash;
@@ -77,6 +83,7 @@ internal unsafe struct FlowEntry
         entry->LastUsed = now;
         entry->Ports = key.Ports;
         entry->Protocol = key.Protocol;
+        entry->Packets = 1;
         entry->Hash = hash;
         ulong* address = (ulong*)((byte*)entry + AddressOffset);
         address[0] = key.Address0;

@@ -42,35 +42,26 @@ internal static unsafe class FlowPlacement
         return place != FlowSegment.None ? place : Displace(segment, second);
     }
 
-    /// <summary>The least recently used flow that stands in one of the two buckets of a hash, or <see cref="FlowSegment.None"/>.</summary>
-    public static int OldestCandidate(FlowSegment* segment, ulong hash, uint now)
+    /// <summary>The flow that would give way in one of the two buckets of a hash.</summary>
+    public static FlowCandidate Weakest(FlowSegment* segment, ulong hash, uint now)
     {
         int first = FlowSegment.FirstBucket(hash, segment->BucketCount);
         int second = FlowSegment.SecondBucket(hash, segment->BucketCount);
-        int oldest = Oldest(segment, first, now);
-        if (second == first)
-            return oldest;
-
-        int other = Oldest(segment, second, now);
-        if (oldest == FlowSegment.None || other == FlowSegment.None)
-            return oldest == FlowSegment.None ? other : oldest;
-        return Age(segment, other, now) > Age(segment, oldest, now) ? other : oldest;
+        FlowCandidate weakest = WeakestIn(segment, first, now);
+        return second == first ? weakest : weakest.OrWeaker(WeakestIn(segment, second, now));
     }
 
-    /// <summary>The least recently used flow of a bucket, or <see cref="FlowSegment.None"/> when it has none.</summary>
-    public static int Oldest(FlowSegment* segment, int bucket, uint now)
+    /// <summary>The flow of a bucket that would give way.</summary>
+    public static FlowCandidate WeakestIn(FlowSegment* segment, int bucket, uint now)
     {
-        int oldest = FlowSegment.None;
-        int oldestAge = int.MinValue;
+        FlowCandidate weakest = FlowCandidate.None;
         for (uint used = FlowSegment.Used(segment, bucket); used != 0; used &= used - 1)
         {
             int place = (bucket * FlowSegment.SlotsPerBucket) + BitOperations.TrailingZeroCount(used);
-            int age = Age(segment, place, now);
-            if (oldest == FlowSegment.None || age > oldestAge)
-                (oldest, oldestAge) = (place, age);
+            weakest = weakest.OrWeaker(new FlowCandidate(place, FlowStanding.Weakness(FlowSegment.Entry(segment, place), now)));
         }
 
-        return oldest;
+        return weakest;
     }
 
     /// <summary>Puts a flow into a free place.</summary>
@@ -119,8 +110,6 @@ internal static unsafe class FlowPlacement
         FlowSegment.Tag(to, toPlace) = FlowSegment.Tag(from, place);
         to->Count++;
     }
-
-    private static int Age(FlowSegment* segment, int place, uint now) => FlowTicks.Since(FlowSegment.Entry(segment, place)->LastUsed, now);
 
     // Sends one flow of a full bucket to its other one, and says which place that leaves.
     private static int Displace(FlowSegment* segment, int bucket)

@@ -12,7 +12,8 @@ namespace Gwlbtun.Native.Flows;
 /// </summary>
 /// <remarks>
 /// <para>Writers: one at a time, who holds <see cref="Gate"/>. Everything that a reader can see changes only while
-/// <see cref="Sequence"/> is odd, except <see cref="FlowEntry.LastUsed"/>, which anybody stores to at any time.</para>
+/// <see cref="Sequence"/> is odd, except <see cref="FlowEntry.LastUsed"/> and <see cref="FlowEntry.Packets"/>, which anybody stores to
+/// at any time.</para>
 /// <para>Readers: hold nothing. They note an even sequence, copy what they want, and believe it only if the sequence
 /// is still the same and the segment covers the hash. Then hit and miss alike were true at some moment in between: the
 /// segments that are alive share the hash space out among them, and a segment that is replaced (<see cref="BucketCount"/>

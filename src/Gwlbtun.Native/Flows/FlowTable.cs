@@ -11,12 +11,14 @@ namespace Gwlbtun.Native.Flows;
 /// <remarks>
 /// <para><b>Protocol.</b> Any number of threads learn and find at once; one at a time sweeps. Finding, and learning what
 /// is known already, which is what nearly every packet does, take no lock and store nothing but the time of last
-/// use, at most once in 128 ms (<see cref="FlowEntry.Touch"/>). What is new takes the gate of one segment of up to 1,024 flows
+/// use, at most once in 128 ms (<see cref="FlowEntry.Touch"/>), and the number of the first few packets (<see cref="FlowStanding.Count"/>). What is new takes the gate of one segment of up to 1,024 flows
 /// for well under a microsecond, or for some tens of microseconds when that segment splits; readers go on meanwhile.
 /// <see cref="FlowSegment"/> says how a reader knows that what it read belongs together, <see cref="HeaderTemplates"/>
 /// how it may follow a slot to its template, <see cref="FlowDirectory"/> how it notices that it was late.</para>
 /// <para><b>Newest header wins.</b> A flow has a slot for each direction. A new flow cookie in one direction means that the load
 /// balancer has begun a new flow with the old tuple: the other direction's slot is of the old flow, and is emptied.</para>
+/// <para><b>When it is full</b> the flow that gives way is one with few packets, or long idle (<see cref="FlowStanding"/>): a flood
+/// of new flows does not push out those that are established and active.</para>
 /// <para><b>Expiry.</b> A flow that has been idle too long is still answered until it is swept: whether a
 /// flow still exists is for the load balancer to judge, and ours may run a little ahead of its clock.</para>
 /// </remarks>
@@ -159,7 +161,11 @@ public sealed class FlowTable : IDisposable
             if (!reading.IsStillTrue)
                 continue;
             if (matches)
+            {
                 FlowEntry.Touch(reading.Entry, now);
+                FlowStanding.Count(reading.Entry);
+            }
+
             return matches;
         }
     }

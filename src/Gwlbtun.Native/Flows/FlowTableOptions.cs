@@ -3,7 +3,7 @@ namespace Gwlbtun.Native.Flows;
 /// <summary>The bounds of a <see cref="FlowTable"/>.</summary>
 public sealed record FlowTableOptions
 {
-    /// <summary>The most flows, of both families, that the table holds. Beyond, the least recently used nearby gives way.</summary>
+    /// <summary>The most flows, of both families, that the table holds. Beyond, the weakest nearby gives way (few packets, long idle).</summary>
     public long MaxFlows { get; init; } = 2_000_000;
 
     /// <summary>How long a TCP flow may be idle. The load balancer's own default is 350 s, settable from 60 to 6000 s.</summary>

@@ -82,7 +82,7 @@ public sealed unsafe class FlowDirectorySpecs : IDisposable
         FlowReading reading = _directory.Read(SampleFlow.Tcp4(0), Hash);
 
         FlowSegment* segment = _directory.Take(Hash);
-        FlowPlacement.Remove(segment, FlowPlacement.OldestCandidate(segment, Hash, now: 0));
+        FlowPlacement.Remove(segment, FlowPlacement.Weakest(segment, Hash, now: 0).Place);
         SpinGate.Exit(ref segment->Gate);
 
         Assert.False(reading.IsStillTrue);
