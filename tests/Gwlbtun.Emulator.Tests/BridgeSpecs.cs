@@ -1,10 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using Gwlbtun.Emulator.Bridging;
 using Gwlbtun.Emulator.Judging;
-using Gwlbtun.Emulator.LoadBalancing;
-using Gwlbtun.Emulator.Network;
 using Gwlbtun.Native.Wire;
 using Xunit;
 
@@ -12,20 +9,16 @@ namespace Gwlbtun.Emulator.Tests;
 
 public class BridgeSpecs
 {
-    private static readonly IPAddress _appliance = IPAddress.Parse("127.0.0.2");
-
-    private static readonly LoadBalancerOptions _loadBalancer = new() { Appliances = [_appliance], Local = IPAddress.Loopback };
-
     [Theory]
     [InlineData("10.1.0.1", "10.2.0.1")]
     [InlineData("fd01::1", "fd02::1")]
     public void Should_carry_TCP_both_ways_in_one_flow(string client, string server) => Sandbox.Run(() =>
     {
-        using Fixture fixture = new(_loadBalancer);
+        using BridgeLab lab = new();
         byte[] sent = new byte[20_000_000];
         Random.Shared.NextBytes(sent);
         IPEndPoint endPoint = new(IPAddress.Parse(server), 7000);
-        using Socket listener = fixture.Server.Open(endPoint.AddressFamily, SocketType.Stream);
+        using Socket listener = lab.Server.Open(endPoint.AddressFamily, SocketType.Stream);
         listener.Bind(endPoint);
         listener.Listen();
         Thread echo = new(() =>
@@ -37,7 +30,7 @@ public class BridgeSpecs
         });
         echo.Start();
 
-        using Socket connection = fixture.Client.Open(endPoint.AddressFamily, SocketType.Stream);
+        using Socket connection = lab.Client.Open(endPoint.AddressFamily, SocketType.Stream);
         connection.Connect(endPoint);
         Assert.Equal(IPAddress.Parse(client), ((IPEndPoint)connection.LocalEndPoint!).Address);
         Thread sending = new(() =>
@@ -53,53 +46,53 @@ public class BridgeSpecs
         echo.Join();
 
         Assert.Equal(SHA256.HashData(sent), SHA256.HashData(received.ToArray()));
-        fixture.Stop();
-        Assert.Empty(fixture.Report.Objections());
-        Assert.Equal(1, fixture.LoadBalancer.Metrics.NewFlowCount);
-        Assert.True(fixture.Bridge.Client.BytesDelivered > sent.Length);
-        Assert.True(fixture.Bridge.Server.BytesDelivered > sent.Length);
-        Assert.True(fixture.LoadBalancer.Metrics.ProcessedBytes > 4 * sent.Length);
+        lab.Stop();
+        Assert.Empty(lab.Report.Objections());
+        Assert.Equal(1, lab.LoadBalancer.Metrics.NewFlowCount);
+        Assert.True(lab.Bridge.Client.BytesDelivered > sent.Length);
+        Assert.True(lab.Bridge.Server.BytesDelivered > sent.Length);
+        Assert.True(lab.LoadBalancer.Metrics.ProcessedBytes > 4 * sent.Length);
     });
 
     [Fact]
     public void Should_carry_packets_as_large_as_the_MTU() => Sandbox.Run(() =>
     {
-        using Fixture fixture = new(_loadBalancer);
-        fixture.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "-s", "8472", "-M", "do", "10.2.0.1");
-        fixture.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "-s", "8452", "-M", "do", "fd02::1");
-        fixture.Stop();
-        Assert.Empty(fixture.Report.Objections());
-        Assert.Equal((4, 4), (fixture.Bridge.Client.PacketsDelivered, fixture.Bridge.Server.PacketsDelivered));
+        using BridgeLab lab = new();
+        lab.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "-s", "8472", "-M", "do", "10.2.0.1");
+        lab.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "-s", "8452", "-M", "do", "fd02::1");
+        lab.Stop();
+        Assert.Empty(lab.Report.Objections());
+        Assert.Equal((4, 4), (lab.Bridge.Client.PacketsDelivered, lab.Bridge.Server.PacketsDelivered));
     });
 
     [Fact]
     public void Should_deliver_to_the_client_what_the_appliance_itself_answers() => Sandbox.Run(() =>
     {
         // An appliance that ends the flow: it answers echo requests with the client as their destination.
-        using Fixture fixture = new(_loadBalancer, (right, _) => [Answer(right)]);
-        fixture.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "10.2.0.1");
-        fixture.Stop();
-        Assert.Empty(fixture.Report.Objections());
-        Assert.Equal((2, 0), (fixture.Bridge.Client.PacketsDelivered, fixture.Bridge.Server.PacketsDelivered));
+        using BridgeLab lab = new((right, _) => [Answer(right)]);
+        lab.Client.Namespace.Run("ping", "-c", "2", "-i", "0.1", "10.2.0.1");
+        lab.Stop();
+        Assert.Empty(lab.Report.Objections());
+        Assert.Equal((2, 0), (lab.Bridge.Client.PacketsDelivered, lab.Bridge.Server.PacketsDelivered));
     });
 
     [Fact]
     public void Should_not_let_data_open_a_TCP_flow() => Sandbox.Run(() =>
     {
-        using Fixture fixture = new(_loadBalancer);
+        using BridgeLab lab = new();
         // Nothing listens there: the server answers SYN with RST, and both are one flow. A lone RST is none.
-        using Socket connection = fixture.Client.Open(AddressFamily.InterNetwork, SocketType.Stream);
+        using Socket connection = lab.Client.Open(AddressFamily.InterNetwork, SocketType.Stream);
         Assert.Throws<SocketException>(() => connection.Connect(new IPEndPoint(IPAddress.Parse("10.2.0.1"), 7000)));
         byte[] reset = new byte[40];
         (reset[0], reset[3], reset[8], reset[9], reset[32], reset[33]) = (0x45, 40, 64, 6, 0x50, 0x04);
-        using Socket raw = fixture.Client.Open(AddressFamily.InterNetwork, SocketType.Raw, (ProtocolType)255);
+        using Socket raw = lab.Client.Open(AddressFamily.InterNetwork, SocketType.Raw, (ProtocolType)255);
         IPAddress.Parse("10.1.0.1").GetAddressBytes().CopyTo(reset, 12);
         IPAddress.Parse("10.2.0.1").GetAddressBytes().CopyTo(reset, 16);
         raw.SendTo(reset, new IPEndPoint(IPAddress.Parse("10.2.0.1"), 0));
 
-        Assert.True(SpinWait.SpinUntil(() => fixture.LoadBalancer.Metrics.NoFlowForData == 1, TimeSpan.FromSeconds(10)));
-        fixture.Stop();
-        Assert.Equal((1, 1), (fixture.LoadBalancer.Metrics.NewFlowCount, fixture.Bridge.Server.PacketsDelivered));
+        Assert.True(SpinWait.SpinUntil(() => lab.LoadBalancer.Metrics.NoFlowForData == 1, TimeSpan.FromSeconds(10)));
+        lab.Stop();
+        Assert.Equal((1, 1), (lab.LoadBalancer.Metrics.NewFlowCount, lab.Bridge.Server.PacketsDelivered));
     });
 
     [Theory]
@@ -109,19 +102,19 @@ public class BridgeSpecs
     [InlineData("cut", nameof(Judgement.BadInnerBytes))]
     public void Should_name_the_fault_when_the_appliance_returns(string fault, string expected) => Sandbox.Run(() =>
     {
-        using Fixture fixture = new(_loadBalancer, (right, number) => number != 0 ? [right] : fault switch
+        using BridgeLab lab = new((right, number) => number != 0 ? [right] : fault switch
         {
             "too large" => [Enlarged(right, 8_501)],
             "unknown flow" => [right.WithFlippedByte(Reply.InnerOffset + 13)],
             "bad checksum" => [right.WithFlippedByte(Reply.InnerOffset + 28)],
             _ => [right with { Payload = right.Payload[..^1] }],
         });
-        using Socket socket = fixture.Client.Open(AddressFamily.InterNetwork, SocketType.Dgram);
+        using Socket socket = lab.Client.Open(AddressFamily.InterNetwork, SocketType.Dgram);
         socket.SendTo(new byte[100], new IPEndPoint(IPAddress.Parse("10.2.0.1"), 7000));
 
-        Assert.True(SpinWait.SpinUntil(() => fixture.LoadBalancer.Judgements[Enum.Parse<Judgement>(expected)] == 1, TimeSpan.FromSeconds(10)));
-        fixture.Stop();
-        Assert.Equal([expected + " 1"], fixture.Report.Objections());
+        Assert.True(SpinWait.SpinUntil(() => lab.LoadBalancer.Judgements[Enum.Parse<Judgement>(expected)] == 1, TimeSpan.FromSeconds(10)));
+        lab.Stop();
+        Assert.Equal([expected + " 1"], lab.Report.Objections());
     });
 
     private static Reply Answer(Reply right)
@@ -141,71 +134,5 @@ public class BridgeSpecs
         byte[] payload = [.. right.Payload, .. new byte[size - (right.Payload.Length - Reply.InnerOffset)]];
         (payload[Reply.InnerOffset + 2], payload[Reply.InnerOffset + 3]) = ((byte)(size >> 8), (byte)size);
         return right with { Payload = payload };
-    }
-
-    /// <summary>One side's namespace.</summary>
-    private sealed class Place : IDisposable
-    {
-        public PeerNamespace Namespace { get; } = new();
-
-        /// <summary>A socket that lives there.</summary>
-        public Socket Open(AddressFamily family, SocketType type, ProtocolType protocol = ProtocolType.Unspecified) =>
-            NetworkNamespace.Inside(Namespace.Path, () => new Socket(family, type, protocol));
-
-        public void Configure(string device, string address, string otherNet, string address6, string otherNet6)
-        {
-            Namespace.Run("ip", "addr", "add", address, "dev", device);
-            Namespace.Run("ip", "route", "add", otherNet, "dev", device);
-            Namespace.Run("ip", "addr", "add", address6, "dev", device, "nodad");
-            Namespace.Run("ip", "-6", "route", "add", otherNet6, "dev", device);
-        }
-
-        public void Dispose() => Namespace.Dispose();
-    }
-
-    /// <summary>Client, load balancer, appliance and server.</summary>
-    private sealed class Fixture : IDisposable
-    {
-        private readonly Reflector _reflector;
-        private readonly CancellationTokenSource _stop = new();
-        private readonly Thread _thread;
-
-        public Fixture(LoadBalancerOptions options, Func<Reply, int, IEnumerable<Reply>>? play = null)
-        {
-            _reflector = new Reflector(_appliance, options.Port, play);
-            LoadBalancer = new LoadBalancer(options);
-            Bridge = new Bridge(new BridgeOptions { Client = new SideOptions("client", Client.Namespace.Path), Server = new SideOptions("server", Server.Namespace.Path) }, options, LoadBalancer);
-            Report = new BridgeReport(Bridge, options, LoadBalancer);
-            Client.Configure("client", "10.1.0.1/24", "10.2.0.0/24", "fd01::1/64", "fd02::/64");
-            Server.Configure("server", "10.2.0.1/24", "10.1.0.0/24", "fd02::1/64", "fd01::/64");
-            _thread = new Thread(() => Bridge.Run(() => { }, _stop.Token));
-            _thread.Start();
-        }
-
-        public Place Client { get; } = new();
-
-        public Place Server { get; } = new();
-
-        public LoadBalancer LoadBalancer { get; }
-
-        public Bridge Bridge { get; }
-
-        public BridgeReport Report { get; }
-
-        public void Stop()
-        {
-            _stop.Cancel();
-            _thread.Join();
-        }
-
-        public void Dispose()
-        {
-            Stop();
-            Bridge.Dispose();
-            _reflector.Dispose();
-            Client.Dispose();
-            Server.Dispose();
-            _stop.Dispose();
-        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Gwlbtun.Native.Linux;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -65,6 +66,15 @@ public class CommandLineSpecs
         Assert.Equal(2, exitCode);
         Assert.Contains("/run/netns/no-such-namespace: ENOENT", errors, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Should_end_with_2_when_another_load_balancer_has_the_address_and_port() => Sandbox.Run(() =>
+    {
+        using UdpSocket other = UdpSocket.Open(new IPEndPoint(IPAddress.Loopback, 6081), 65_536);
+        (int exitCode, _, string errors) = Programs.RunToEnd(Programs.Emulator, _blast);
+        Assert.Equal(2, exitCode);
+        Assert.Contains("Cannot bind UDP 127.0.0.1:6081: EADDRINUSE", errors, StringComparison.Ordinal);
+    });
 
     [Theory]
     [InlineData("-TERM")]

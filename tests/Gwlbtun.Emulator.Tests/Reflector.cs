@@ -10,6 +10,12 @@ internal sealed record Reply(byte[] Payload, IPAddress Source, ushort SourcePort
     /// <summary>Bytes of the Geneve header that the load balancer writes.</summary>
     public const int InnerOffset = 40;
 
+    /// <summary>The packet inside.</summary>
+    public byte[] Inner => Payload[InnerOffset..];
+
+    /// <summary>A copy with another packet inside.</summary>
+    public Reply WithInner(byte[] packet) => this with { Payload = [.. Payload[..InnerOffset], .. packet] };
+
     /// <summary>A copy with one byte of the UDP payload changed.</summary>
     public Reply WithFlippedByte(int offset, byte mask = 0x55)
     {

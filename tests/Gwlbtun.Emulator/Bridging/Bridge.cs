@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Emulator.LoadBalancing;
 using Gwlbtun.Emulator.Network;
@@ -21,15 +20,15 @@ internal sealed unsafe class Bridge : IDisposable
     private readonly GeneveChannel _channel;
     private readonly Readiness _readiness;
     private readonly BridgeFlowTable _flows = new();
-    private readonly int _mtu;
+    private readonly BridgeReturns _returns;
 
     public Bridge(BridgeOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer)
     {
         _loadBalancer = loadBalancer;
-        _mtu = options.Mtu;
         _channel = new GeneveChannel(loadBalancerOptions, loadBalancer);
         Client = new Side(options.Client, options.Mtu);
         Server = new Side(options.Server, options.Mtu);
+        _returns = new BridgeReturns(loadBalancer, _flows, Client, Server, options.Mtu);
         _readiness = new Readiness(_channel.ReceiveHandle, _channel.StrayHandle, Client.Handle, Server.Handle);
     }
 
@@ -72,8 +71,11 @@ internal sealed unsafe class Bridge : IDisposable
                 continue;
             lastSweep = nowMs;
             _flows.Sweep(_loadBalancer, nowMs);
+            _returns.Sweep(nowMs);
             tick();
         }
+
+        _returns.GiveUp();
     }
 
     /// <summary>Sends what a side's programs sent to the appliance.</summary>
@@ -121,6 +123,7 @@ internal sealed unsafe class Bridge : IDisposable
         if (!_loadBalancer.TryAdmit(ref known.Flow, (uint)tuple.GetHashCode(), mayOpen, nowMs))
             return false;
         flow = known.Flow;
+        _returns.NoteFragment(packet, inner, tuple, isSent: true, nowMs);
         return true;
     }
 
@@ -132,35 +135,9 @@ internal sealed unsafe class Bridge : IDisposable
         for (int i = 0; i < received; i++)
         {
             _channel.Incoming.Get(i, out ReceivedDatagram datagram);
-            Judgement judgement = JudgeAndDeliver(datagram, nowMs);
-            if (judgement != Judgement.Accepted)
-                _loadBalancer.Judgements.Add(judgement);
+            _returns.JudgeAndDeliver(datagram, nowMs);
         }
 
         return received != 0;
-    }
-
-    private Judgement JudgeAndDeliver(in ReceivedDatagram datagram, long nowMs)
-    {
-        Judgement tunnel = _loadBalancer.JudgeTunnel(datagram, out GeneveView geneve, out ushort endpoint);
-        if (tunnel != Judgement.Accepted)
-            return tunnel;
-        ReadOnlySpan<byte> packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
-        if (!InnerView.TryParse(packet, out InnerView inner) || inner.Length != packet.Length)
-            return Judgement.BadInnerBytes;
-        ref BridgeFlow known = ref _flows.Find(FlowTuple.From(packet, inner, endpoint, out bool isReversed));
-        if (Unsafe.IsNullRef(ref known))
-            return Judgement.PacketsDroppedCount_MissingFlowEntry;
-        Judgement belongs = _loadBalancer.JudgeFlow(datagram, geneve, ref known.Flow, nowMs);
-        if (belongs != Judgement.Accepted)
-            return belongs;
-        if (packet.Length > _mtu)
-            return Judgement.TooLarge;
-
-        Side other = known.Opener == Client ? Server : Client;
-        Side destination = isReversed == known.OpenerIsReversed ? other : known.Opener;
-        destination.Write(datagram.Payload + geneve.Length, packet.Length);
-        // The load balancer does not look at checksums: the packet goes on, but the appliance has spoilt it.
-        return inner.HasValidChecksums(packet) ? Judgement.Accepted : Judgement.BadChecksum;
     }
 }

@@ -36,6 +36,15 @@ internal enum Judgement : byte
     /// <summary>The inner packet is larger than the load balancer carries: it would vanish silently.</summary>
     TooLarge,
 
+    /// <summary>A later fragment of a datagram whose first fragment never came: nobody knows which flow it is of.</summary>
+    FragmentWithoutFirst,
+
+    /// <summary>An ICMP error that answers nothing: it quotes a packet that was not sent, or one that was to be forwarded.</summary>
+    UnexpectedError,
+
+    /// <summary>A packet with hop limit 1 that was to be answered by an ICMP error came back itself: the appliance does not route.</summary>
+    NotExpired,
+
     /// <summary>The same packet came back before.</summary>
     Duplicated,
 

@@ -19,6 +19,7 @@ internal sealed class GeneveChannel : IDisposable
     public GeneveChannel(LoadBalancerOptions options, LoadBalancer loadBalancer)
     {
         _loadBalancer = loadBalancer;
+        UdpListeners.RequireNone(options.Local, options.Port);
         _sender = RawSocket.TryOpen(BufferBytes, out LinuxError error)
             ?? throw new LinuxException("open a raw socket", error, "CAP_NET_RAW is needed.");
         _receiver = UdpSocket.Open(new IPEndPoint(options.Local, options.Port), BufferBytes);
