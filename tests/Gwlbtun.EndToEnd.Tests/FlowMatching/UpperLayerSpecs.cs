@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Xunit;
 using Xunit.Abstractions;
@@ -10,6 +11,8 @@ namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
 public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
     private const byte Experimental = 253; // RFC 3692
+
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     /// <summary>Chains of extension headers, by their protocol numbers.</summary>
     public static TheoryData<byte[]> Chains =>
@@ -40,6 +43,33 @@ public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         await StartWithAsync(Passthrough);
         foreach (var protocol in new[] { InnerPackets.Udp, InnerPackets.Tcp })
             await TellApartAsync(new GwlbFlow(Eni, protocol, IsV6: true, protocol), packet => PacketShapes.WithExtensionHeaders(packet, chain));
+    }
+
+    [Fact]
+    public async Task Should_deliver_but_not_learn_what_has_extension_headers_without_end()
+    {
+        var gwlbtun = await StartWithAsync(Sink);
+        var flow = new GwlbFlow(Eni, 1, IsV6: true);
+        Gwlb.Send(flow, flow.Packet(0));
+        await WaitForReportAsync(gwlbtun, report => FlowCount(report) == 1);
+        using var ingress = new DeviceSocket(Lab.Appliance, Gwi);
+
+        var other = new GwlbFlow(Eni, 2, IsV6: true);
+        var runsOff = PacketShapes.WithExtensionHeaders(other.Packet(1), PacketShapes.DestinationOptions);
+        runsOff[41] = 200; // 1,608 bytes of options
+        byte[] tooMany = PacketShapes.WithExtensionHeaders(other.Packet(2), [.. Enumerable.Repeat(PacketShapes.DestinationOptions, 9)]);
+        byte[] cutShort = PacketShapes.WithExtensionHeaders(other.Packet(3), PacketShapes.Authentication)[..44];
+        BinaryPrimitives.WriteUInt16BigEndian(cutShort.AsSpan(4), 4);
+        byte[][] endless = [runsOff, tooMany, cutShort];
+        foreach (var packet in endless)
+        {
+            Gwlb.Send(other, packet);
+            Assert.Equal(packet, ingress.Receive(_patience));
+        }
+
+        var report = await WaitForDropsAsync(gwlbtun, "flowHeaderChain", endless.Length);
+        Assert.Equal(0, report.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
+        Assert.Equal(1, FlowCount(report));
     }
 
     [Fact]

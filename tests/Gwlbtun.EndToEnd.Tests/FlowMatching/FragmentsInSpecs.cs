@@ -1,0 +1,74 @@
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
+
+/// <summary>Fragments that the load balancer sends, each perhaps as a flow of its own: it hashes those without ports differently.</summary>
+public sealed class FragmentsInSpecs(ITestOutputHelper output) : MatchingSpecs(output)
+{
+    private const int Bytes = 3000;
+    private const int Each = 1200;
+
+    /// <summary>IP version, and the order in which the fragments come.</summary>
+    public static TheoryData<bool, int[]> Orders => new()
+    {
+        { false, [0, 1, 2] }, { false, [2, 1, 0] }, { false, [1, 0, 2] },
+        { true, [0, 1, 2] }, { true, [2, 1, 0] }, { true, [1, 0, 2] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Orders))]
+    public async Task Should_return_each_fragment_with_the_header_that_its_kind_came_with(bool v6, int[] order)
+    {
+        Gwlb.AddNode(OtherNode);
+        var gwlbtun = await StartWithAsync(Sink);
+        var flow = new GwlbFlow(Eni, 1, v6);
+        // Two packets of one flow, one of its other direction, and one of another flow: three have the same identification.
+        (GwlbFlow Flow, uint Identification)[] packets = [(flow, 77), (flow, 78), (flow.Backward(OtherNode), 77), (new GwlbFlow(Eni, 2, v6), 77)];
+
+        var fragments = order.SelectMany(position => packets.Select((packet, n) => Fragment(packet.Flow, packet.Identification, position, (uint)n + 1))).ToArray();
+        await LearnAsync(gwlbtun, fragments);
+        foreach (var (sender, fragment) in fragments.Reverse())
+            await ReturnAsync(sender, fragment);
+        foreach (var (sender, fragment) in fragments)
+            await ReturnAsync(sender, fragment);
+
+        // Whole packets of the flows go by the first fragments' headers.
+        foreach (var (each, _) in packets)
+            await ReturnAsync(each, each.Packet(9));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Should_keep_fragments_of_two_endpoints_apart_when_all_else_is_equal(bool v6)
+    {
+        var gwlbtun = await StartWithAsync(Sink);
+        GwlbFlow[] flows = [new(Eni, 1, v6), new GwlbFlow(Eni + 1, 1, v6).Renewed(500)];
+        var fragments = new[] { 1, 2, 0 }.SelectMany(position => flows.Select(flow => Fragment(flow, 5, position, 1))).ToArray();
+        await LearnAsync(gwlbtun, fragments);
+
+        using var other = new DeviceSocket(Lab.Appliance, OtherGwo);
+        foreach (var (sender, fragment) in fragments)
+            await ReturnAsync(sender, fragment, sender.EniId == Eni ? Egress : other);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Should_hand_back_every_fragment_at_once_when_the_appliance_is_transparent(bool v6)
+    {
+        await StartWithAsync(Passthrough);
+        foreach (var position in new[] { 2, 0, 1 })
+        {
+            var (sender, fragment) = Fragment(new GwlbFlow(Eni, 1, v6), 7, position, 1);
+            await EchoAsync(sender, fragment);
+        }
+    }
+
+    /// <summary>A fragment, and the flow that the load balancer takes it for: later ones have no ports.</summary>
+    private static (GwlbFlow Flow, byte[] Packet) Fragment(GwlbFlow flow, uint identification, int position, uint renewal) =>
+        (position == 0 ? flow : flow.Renewed(renewal), PacketShapes.Fragments(flow.Packet(renewal, Bytes), Each, identification)[position]);
+}
