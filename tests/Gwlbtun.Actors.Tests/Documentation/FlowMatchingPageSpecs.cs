@@ -1,9 +1,14 @@
 using System.Text.RegularExpressions;
+using Gwlbtun.Actors.Configuration;
+using Gwlbtun.Actors.Configuration.Hocon;
+using Gwlbtun.Actors.Stats;
+using Gwlbtun.Actors.Tests.Configuration;
+using Gwlbtun.Native.Wire;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Documentation;
 
-/// <summary>Holds docs/flow-matching.md to the tests that it names as proof, and to the sources that it cites.</summary>
+/// <summary>Holds docs/flow-matching.md to the tests that it names as proof, to the settings and drop reasons that there are, and to the sources that it lists.</summary>
 public partial class FlowMatchingPageSpecs
 {
     private static readonly string _repository = FindRepository();
@@ -29,6 +34,36 @@ public partial class FlowMatchingPageSpecs
         Assert.Equal(listed.Order(), cited.Order());
     }
 
+    [Fact]
+    public void Should_state_the_default_of_every_setting_of_flows_but_the_reservation()
+    {
+        var effective = ConfigurationLoader.Load(new ConfigurationSources(null, Decide.NoEnvironment, new ConfigurationLayer(), [0])).Effective;
+        var stated = Rows("Bounds and time-outs").Select(row => (Default: Code().Match(row[1]), Key: Code().Match(row[2])))
+            .Where(row => row.Key.Success)
+            .Select(row => (row.Key.Groups[1].Value, row.Default.Groups[1].Value));
+        var settings = SettingKeys.All.Where(key => key.Path.StartsWith("flows.", StringComparison.Ordinal) && key.Path != "flows.reserve")
+            .Select(key => (key.Path, HoconWriter.WriteValue(effective[key])));
+
+        Assert.Equal(settings.Order(), stated.Order());
+    }
+
+    [Fact]
+    public void Should_say_rightly_of_a_drop_reason_whether_a_packet_is_lost()
+    {
+        var reasons = Enum.GetValues<DropReason>().ToDictionary(DropCounts.Name);
+        var rows = Rows("What is counted as what").Select(row => (Reason: Code().Match(row[0]).Groups[1].Value, Lost: row[2])).ToList();
+
+        Assert.NotEmpty(rows);
+        Assert.All(rows, row => Assert.Equal(reasons[row.Reason].IsLoss() ? "yes" : "no", row.Lost));
+    }
+
+    // The cells of each row of the tables of a section, without their heads.
+    private static IEnumerable<string[]> Rows(string section) => _page.Split('\n')
+        .SkipWhile(line => line != $"## {section}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
+        .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| ---", StringComparison.Ordinal))
+        .Select(line => line.Trim()[1..^1].Split('|', StringSplitOptions.TrimEntries))
+        .Where(cells => cells[0] is not ("what" or "reason" or "case"));
+
     private static bool Declares(string source, string type, string method) =>
         Regex.IsMatch(source, $@"\bclass {type}\b") && Regex.IsMatch(source, $@"\bpublic (?:async )?(?:void|Task) {method}\(");
 
@@ -42,6 +77,9 @@ public partial class FlowMatchingPageSpecs
 
     [GeneratedRegex(@"`(\w+Specs)\.(Should_\w+)`")]
     private static partial Regex Test();
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Code();
 
     [GeneratedRegex(@"^\[(\w+)\]: https://github\.com/[^/]+/[^/]+/blob/[0-9a-f]{40}/\S+$", RegexOptions.Multiline)]
     private static partial Regex Source();
