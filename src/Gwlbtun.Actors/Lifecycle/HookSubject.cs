@@ -16,6 +16,9 @@ public sealed record HookSubject(ulong EniId, string InInterface, string OutInte
     public static HookSubject For(ulong eniId, bool returnTraffic) =>
         new(eniId, EniName.IngressDevice(eniId), returnTraffic ? EniName.EgressDevice(eniId) : NoInterface);
 
+    /// <summary>The devices that there are, for people to read.</summary>
+    internal string Devices => OutInterface == NoInterface ? InInterface : $"{InInterface} {OutInterface}";
+
     /// <summary>The program to run and its arguments.</summary>
     public IReadOnlyList<string> ToArgv(HookCommand command, HookAction action) =>
         command.ToArgv(Word(action), InInterface, OutInterface, EniName.Hex17(EniId));

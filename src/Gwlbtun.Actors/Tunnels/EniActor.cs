@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Akka.Actor;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Lifecycle;
@@ -20,8 +19,6 @@ namespace Gwlbtun.Actors.Tunnels;
 /// </remarks>
 internal sealed class EniActor : ReceiveActor, IWithTimers
 {
-    private static readonly TimeSpan _sweepInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan _longestSweep = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan _udevSettles = TimeSpan.FromMilliseconds(250);
 
     /// <summary>For what Linux still holds when receiving has stopped, such as packets in the egress device's queue.</summary>
@@ -30,13 +27,13 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan _betweenOpenTries = TimeSpan.FromMilliseconds(20);
 
     private const int OpenTries = 25;
-    private const int EntriesPerSweepStep = 256;
 
     private readonly TunnelServices _services;
     private readonly EniGate _gate;
     private readonly int _restarts;
     private readonly HookSubject _subject;
     private readonly string _eni;
+    private readonly FlowSweep? _sweep;
 
     private TunnelPort? _port;
     private Retirement? _retirement;
@@ -49,6 +46,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         _restarts = restarts;
         _subject = HookSubject.For(gate.EniId, services.Settings.Tunnel.ReturnTraffic);
         _eni = EniName.Hex17(gate.EniId);
+        _sweep = gate.Matcher is null ? null : new FlowSweep(gate.Sweep);
         Settling();
     }
 
@@ -59,7 +57,8 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
-        Timers.StartPeriodicTimer(nameof(SweepTick), SweepTick.Instance, _sweepInterval);
+        if (_sweep is not null)
+            ScheduleSweep(FlowSweep.BetweenRounds);
         _services.Lifecycle.Tell(new RunDestroy(_subject));
     }
 
@@ -197,7 +196,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         TellState(EniState.Live);
         Timers.StartSingleTimer(nameof(FilterTick), FilterTick.Instance, _udevSettles);
         WatchIdle();
-        _services.Logger.TunnelCreated(_eni, _subject.InInterface, _subject.OutInterface);
+        _services.Logger.TunnelCreated(_eni, _subject.Devices);
     }
 
     private void WatchIdle()
@@ -246,7 +245,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<PortReleased>(_ =>
         {
             _port = null;
-            _services.Logger.TunnelDestroyed(_eni, _subject.InInterface, _subject.OutInterface, _retirement!.Reason);
+            _services.Logger.TunnelDestroyed(_eni, _subject.Devices, _retirement!.Reason);
             Context.Stop(Self);
         });
 
@@ -268,16 +267,9 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
     // ---- in every state ----
 
-    private void Common() => Receive<SweepTick>(_ => SweepFlows());
+    private void Common() => Receive<SweepTick>(_ => ScheduleSweep(_sweep!.Slice(Environment.TickCount64)));
 
-    /// <summary>Forgets idle flows and fragments, a slice at a time, so that no message of this actor waits for long.</summary>
-    private void SweepFlows()
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!_gate.Sweep(Environment.TickCount64, EntriesPerSweepStep) && Stopwatch.GetElapsedTime(started) < _longestSweep)
-        {
-        }
-    }
+    private void ScheduleSweep(TimeSpan pause) => Timers.StartSingleTimer(nameof(SweepTick), SweepTick.Instance, pause);
 
     private void FailWhenDown()
     {

@@ -7,17 +7,23 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Information, Message = "ENI {Eni}: first packet seen")]
     public static partial void EniFirstSeen(this ILogger logger, string eni);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {In} {Out} created")]
-    public static partial void TunnelCreated(this ILogger logger, string eni, string @in, string @out);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {Devices} created")]
+    public static partial void TunnelCreated(this ILogger logger, string eni, string devices);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {In} {Out} destroyed: {Reason}")]
-    public static partial void TunnelDestroyed(this ILogger logger, string eni, string @in, string @out, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel {Devices} destroyed: {Reason}")]
+    public static partial void TunnelDestroyed(this ILogger logger, string eni, string devices, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tunnel failed: {Reason}. Rebuilding in {Milliseconds} ms (failure {Failure}; parked after {MaxTries} within {Seconds} s)")]
     public static partial void TunnelFailed(this ILogger logger, string eni, string reason, long milliseconds, int failure, int maxTries, double seconds);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: parked, its packets are dropped until the handler is restarted: {Reason}")]
     public static partial void EniParked(this ILogger logger, string eni, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: parked, its packets are dropped for {Seconds} s, then it is tried anew: {Reason}")]
+    public static partial void EniParkedFor(this ILogger logger, string eni, double seconds, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tried anew after it was parked")]
+    public static partial void EniUnparked(this ILogger logger, string eni);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: defect in the handler")]
     public static partial void EniDefect(this ILogger logger, Exception defect, string eni);

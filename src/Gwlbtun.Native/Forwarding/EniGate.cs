@@ -202,8 +202,8 @@ public sealed unsafe class EniGate : IDisposable
 
     /// <summary>Forgets flows and fragments that have been idle too long, a slice at a time. One thread at a time.</summary>
     /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
-    /// <param name="budget">About how many places of each table to visit.</param>
-    /// <returns>Whether the flow table has been gone through to its end.</returns>
+    /// <param name="budget">About how many places to visit.</param>
+    /// <returns>Whether flows and fragments have all been gone through.</returns>
     public bool Sweep(long nowMs, int budget)
     {
         WaitingFragments.Expire(nowMs);

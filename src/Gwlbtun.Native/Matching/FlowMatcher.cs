@@ -13,6 +13,9 @@ namespace Gwlbtun.Native.Matching;
 /// </remarks>
 public sealed class FlowMatcher : IDisposable
 {
+    // The sweeper's own.
+    private bool _areFragmentsSwept;
+
     /// <summary>Creates an empty matcher.</summary>
     /// <param name="flows">The flow table's bounds.</param>
     /// <param name="fragments">The bounds of what is remembered of fragments.</param>
@@ -122,12 +125,21 @@ public sealed class FlowMatcher : IDisposable
 
     /// <summary>Forgets what has been idle too long, a slice at a time. One thread at a time.</summary>
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
-    /// <param name="budget">About how many places of each table to visit.</param>
-    /// <returns>Whether the flow table has been gone through to its end.</returns>
+    /// <param name="budget">About how many places to visit.</param>
+    /// <returns>Whether both tables have been gone through to their ends.</returns>
     public bool Sweep(long nowMs, int budget)
     {
-        _ = Fragments.Sweep(nowMs, budget);
-        return Flows.Sweep(nowMs, budget).WrappedAround;
+        // One after the other: a round is complete however different they are in size.
+        if (!_areFragmentsSwept)
+        {
+            _areFragmentsSwept = Fragments.Sweep(nowMs, budget).WrappedAround;
+            return false;
+        }
+
+        if (!Flows.Sweep(nowMs, budget).WrappedAround)
+            return false;
+        _areFragmentsSwept = false;
+        return true;
     }
 
     /// <summary>Frees the memory. No thread may be in the matcher, nor come back to it.</summary>

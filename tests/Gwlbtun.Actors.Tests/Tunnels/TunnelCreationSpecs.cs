@@ -96,6 +96,7 @@ public sealed class TunnelCreationSpecs : GatewayKit
         Assert.Empty(eni.FlowCaches);
         Assert.Equal((true, false), (DeviceExists(Gwi), DeviceExists(Gwo)));
         Assert.Contains("out=none", HookLines);
+        await Log.Contains($"tunnel {Gwi} created");
     }
 
     [Fact]
