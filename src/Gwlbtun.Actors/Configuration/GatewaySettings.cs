@@ -150,7 +150,8 @@ public sealed record ShutdownSettings(TimeSpan Drain);
 /// <param name="Jitter">The share of a wait that is random, 0..1.</param>
 /// <param name="MaxTries">Restarts within <paramref name="Window"/> after which an ENI is parked.</param>
 /// <param name="Window">The time in which restarts are counted.</param>
-public sealed record RestartSettings(TimeSpan MinBackoff, TimeSpan MaxBackoff, double Jitter, int MaxTries, TimeSpan Window);
+/// <param name="ParkTimeout">How long an ENI stays parked; zero = until the handler is restarted.</param>
+public sealed record RestartSettings(TimeSpan MinBackoff, TimeSpan MaxBackoff, double Jitter, int MaxTries, TimeSpan Window, TimeSpan ParkTimeout);
 
 /// <summary>Section <c>logging</c>: the level of each section.</summary>
 /// <param name="Core">Start, stop, actors.</param>

@@ -88,6 +88,7 @@ internal static class SettingKeys
     public static readonly SettingKey<double> RestartJitter = Key("restart.jitter", SettingTypes.Fraction(0, 1));
     public static readonly SettingKey<int> RestartMaxTries = Key("restart.max-tries", SettingTypes.Integer(1, 1000));
     public static readonly SettingKey<TimeSpan> RestartWindow = Key("restart.window", SettingTypes.Duration(_second, _day));
+    public static readonly SettingKey<TimeSpan> RestartParkTimeout = Key("restart.park-timeout", SettingTypes.Duration(_none, _day));
 
     private static readonly Dictionary<string, SettingKey<SectionLevel>> _levels = SectionLevels.Sections.ToDictionary(
         section => section, section => Key($"logging.{section}", SettingTypes.Word(SectionLevels.Words)));

@@ -78,7 +78,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.RestartMaxBackoff),
             Get(SettingKeys.RestartJitter),
             Get(SettingKeys.RestartMaxTries),
-            Get(SettingKeys.RestartWindow));
+            Get(SettingKeys.RestartWindow),
+            Get(SettingKeys.RestartParkTimeout));
         RequireOrder(SettingKeys.RestartMinBackoff, restart.MinBackoff, SettingKeys.RestartMaxBackoff, restart.MaxBackoff);
         return restart;
     }

@@ -12,6 +12,9 @@ internal sealed class RestartHistory(RestartSettings settings, Random random)
     /// <summary>Failures within the window, as of the last one.</summary>
     public int Failures => _failures.Count;
 
+    /// <summary>Forgets every failure.</summary>
+    public void Clear() => _failures.Clear();
+
     /// <summary>Notes a failure.</summary>
     /// <param name="now">When.</param>
     /// <param name="exhausted">Whether there were more than <see cref="RestartSettings.MaxTries"/> within the window.</param>

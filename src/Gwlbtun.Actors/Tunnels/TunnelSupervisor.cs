@@ -12,7 +12,7 @@ namespace Gwlbtun.Actors.Tunnels;
 
 /// <summary>
 /// Owns the tunnel threads, the endpoints' gates and the endpoints' actors. An actor that fails is replaced after a growing wait
-/// (<see cref="RestartSettings"/>); the gate with its flow table and what waits at it stays. One that fails too often is parked.
+/// (<see cref="RestartSettings"/>); the gate with its flow table and what waits at it stays. One that fails too often is parked for a while.
 /// </summary>
 internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 {
@@ -38,6 +38,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Receive<ReleaseDone>(OnReleaseDone);
         Receive<EniEnded>(OnEniEnded);
         Receive<Rebuild>(rebuild => OnRebuild(_enis[rebuild.EniId]));
+        Receive<Unpark>(unpark => OnUnpark(_enis[unpark.EniId]));
         Receive<EniForgotten>(OnEniForgotten);
         Receive<PortFaulted>(fault => Find(fault.Port)?.Actor?.Forward(fault));
         Receive<LinkChanged>(changed => OnLinkChanged(changed.Link));
@@ -183,9 +184,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         {
             if (isExhausted)
                 reason = $"{reason} (failure {entry.History.Failures} within {_restart.Window.TotalSeconds} s)";
-            entry.Gate.Refuse(DropReason.EniParked);
-            _services.Stats.Tell(entry.State(EniState.Parked, reason));
-            _logger.EniParked(eni, reason);
+            Park(entry, reason);
             return;
         }
 
@@ -193,6 +192,32 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer((nameof(Rebuild), entry.Gate.EniId), new Rebuild(entry.Gate.EniId), wait);
         var milliseconds = (long)wait.TotalMilliseconds;
         _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window.TotalSeconds);
+    }
+
+    /// <summary>Drops the endpoint's packets, for a time that gives whoever is at fault a chance.</summary>
+    private void Park(EniEntry entry, string reason)
+    {
+        var eni = EniName.Hex17(entry.Gate.EniId);
+        entry.Gate.Refuse(DropReason.EniParked);
+        _services.Stats.Tell(entry.State(EniState.Parked, reason));
+        if (_restart.ParkTimeout == TimeSpan.Zero)
+        {
+            _logger.EniParked(eni, reason);
+            return;
+        }
+
+        Timers.StartSingleTimer((nameof(Unpark), entry.Gate.EniId), new Unpark(entry.Gate.EniId), _restart.ParkTimeout);
+        _logger.EniParkedFor(eni, _restart.ParkTimeout.TotalSeconds, reason);
+    }
+
+    private void OnUnpark(EniEntry entry)
+    {
+        if (IsRetiring)
+            return;
+        entry.History.Clear();
+        entry.Gate.Hold();
+        _logger.EniUnparked(EniName.Hex17(entry.Gate.EniId));
+        OnRebuild(entry);
     }
 
     private void OnRebuild(EniEntry entry)
@@ -327,6 +352,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     private sealed record EniEnded(ulong EniId);
 
     private sealed record Rebuild(ulong EniId);
+
+    private sealed record Unpark(ulong EniId);
 
     private sealed record ReleaseDone(TunnelPort Port, IActorRef Owner);
 

@@ -22,7 +22,7 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new HookSettings(null, null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), 8, CreateFailureAction.Continue), s.Hooks);
         Assert.Equal(new HealthSettings(0, HealthFormat.Text, false), s.Health);
         Assert.Equal(new ShutdownSettings(TimeSpan.Zero), s.Shutdown);
-        Assert.Equal(new RestartSettings(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), 0.2, 10, TimeSpan.FromMinutes(1)), s.Restart);
+        Assert.Equal(new RestartSettings(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), 0.2, 10, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5)), s.Restart);
         Assert.Equal(AllAt(SectionLevel.Important), s.Logging);
     }
 
@@ -55,7 +55,7 @@ public class ConfigurationLoaderSpecs
             hooks { create = "X=1 a", destroy = "X=1 b", timeout = 1s, kill-grace = 0s, parallelism = 1, on-create-failure = retire }
             health { port = 80, format = JSON, status-only = true }
             shutdown.drain = 30s
-            restart { min-backoff = 1s, max-backoff = 2s, jitter = 0, max-tries = 3, window = 4s }
+            restart { min-backoff = 1s, max-backoff = 2s, jitter = 0, max-tries = 3, window = 4s, park-timeout = 5s }
             logging { core = debug, udp = critical, geneve = info, tunnel = DebugDetail, healthcheck = important, os = debug, ebpf = debug }
             akka { loglevel = ERROR, actor.debug.unhandled = on, "weird/key" = "a \"b\" ${c}" }
             """);
@@ -72,7 +72,7 @@ public class ConfigurationLoaderSpecs
         Assert.Equal((TimeSpan.FromSeconds(1), TimeSpan.Zero, 1, CreateFailureAction.Retire), (s.Hooks.Timeout, s.Hooks.KillGrace, s.Hooks.Parallelism, s.Hooks.OnCreateFailure));
         Assert.Equal(new HealthSettings(80, HealthFormat.Json, true), s.Health);
         Assert.Equal(new ShutdownSettings(TimeSpan.FromSeconds(30)), s.Shutdown);
-        Assert.Equal(new RestartSettings(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 0, 3, TimeSpan.FromSeconds(4)), s.Restart);
+        Assert.Equal(new RestartSettings(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 0, 3, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5)), s.Restart);
         Assert.Equal(
             new LoggingSettings(SectionLevel.Debug, SectionLevel.Critical, SectionLevel.Info, SectionLevel.DebugDetail, SectionLevel.Important, SectionLevel.Debug, SectionLevel.Debug),
             s.Logging);

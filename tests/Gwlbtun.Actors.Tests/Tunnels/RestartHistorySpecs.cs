@@ -9,7 +9,7 @@ public sealed class RestartHistorySpecs
 {
     private static readonly DateTimeOffset _start = DateTimeOffset.UnixEpoch;
     private static readonly RestartSettings _settings = new(
-        MinBackoff: TimeSpan.FromMilliseconds(200), MaxBackoff: TimeSpan.FromSeconds(10), Jitter: 0, MaxTries: 10, Window: TimeSpan.FromSeconds(60));
+        MinBackoff: TimeSpan.FromMilliseconds(200), MaxBackoff: TimeSpan.FromSeconds(10), Jitter: 0, MaxTries: 10, Window: TimeSpan.FromSeconds(60), ParkTimeout: TimeSpan.Zero);
 
     [Fact]
     public void Should_double_the_wait_up_to_its_bound()
@@ -42,6 +42,18 @@ public sealed class RestartHistorySpecs
         var wait = history.Note(_start.AddSeconds(61), out var exhausted);
 
         Assert.Equal((_settings.MinBackoff, false), (wait, exhausted));
+    }
+
+    [Fact]
+    public void Should_begin_anew_when_cleared_within_the_window()
+    {
+        var history = new RestartHistory(_settings with { MaxTries = 1 }, new Random(1));
+        history.Note(_start, out _);
+
+        history.Clear();
+        var wait = history.Note(_start.AddSeconds(1), out var exhausted);
+
+        Assert.Equal((_settings.MinBackoff, false, 1), (wait, exhausted, history.Failures));
     }
 
     [Fact]

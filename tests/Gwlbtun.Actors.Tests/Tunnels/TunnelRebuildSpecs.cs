@@ -7,6 +7,7 @@ namespace Gwlbtun.Actors.Tests.Tunnels;
 public sealed class TunnelRebuildSpecs : GatewayKit
 {
     private static readonly TimeSpan _firstBackoff = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _parkTime = TimeSpan.FromMinutes(5);
 
     [Theory]
     [InlineData("link del", "gwi-")]
@@ -42,18 +43,11 @@ public sealed class TunnelRebuildSpecs : GatewayKit
     [Fact]
     public async Task Should_park_the_endpoint_with_its_reason_when_it_fails_too_often()
     {
-        // A device that is not multi-queue holds the name: the endpoint's cannot be made.
-        Ip($"tuntap add dev {Gwi} mode tun");
-        try
+        await WhileNameIsTakenAsync(async () =>
         {
             await StartAsync(environment: ("GWLBTUN_RESTART_MAX_TRIES", "2"));
             Send();
-            await Log.Contains("Rebuilding in 200 ms");
-            Advance(_firstBackoff);
-            await Log.Contains("Rebuilding in 400 ms");
-            Advance(2 * _firstBackoff);
-
-            await Log.Contains("parked");
+            await FailUntilParkedAsync();
 
             var report = await ReportAsync(report => report.Drops[DropReason.EniParked] == 1);
             Assert.False(report.Healthy);
@@ -62,10 +56,74 @@ public sealed class TunnelRebuildSpecs : GatewayKit
             Assert.Empty(HookLines);
             Send();
             await ReportAsync(report => report.Drops[DropReason.EniParked] == 2);
+        });
+    }
+
+    [Fact]
+    public async Task Should_try_a_parked_endpoint_anew_with_a_fresh_count_after_its_time()
+    {
+        await WhileNameIsTakenAsync(async () =>
+        {
+            await StartAsync(environment: ("GWLBTUN_RESTART_MAX_TRIES", "2"));
+            Send();
+            await FailUntilParkedAsync();
+            await Log.Contains("parked, its packets are dropped for 300 s, then it is tried anew");
+
+            Advance(_parkTime);
+
+            await Log.Contains("tried anew after it was parked");
+            await Log.Contains("Rebuilding in 200 ms (failure 1;", times: 2);
+            Assert.Equal("rebuilding", (await EniAsync()).State);
+            // It waits again.
+            Send(2);
+        });
+
+        Advance(_firstBackoff);
+        await CreatedAsync();
+        await DeliveredAsync(2);
+        var report = await ReportAsync();
+        Assert.True(report.Healthy);
+        Assert.Equal(("live", 4), (report.Enis[0].State, report.Enis[0].Restarts));
+    }
+
+    [Fact]
+    public async Task Should_park_for_good_when_the_park_time_is_none()
+    {
+        await WhileNameIsTakenAsync(async () =>
+        {
+            await StartAsync(environment: [("GWLBTUN_RESTART_MAX_TRIES", "2"), ("GWLBTUN_RESTART_PARK_TIMEOUT", "0s")]);
+            Send();
+            await FailUntilParkedAsync();
+            await Log.Contains("parked, its packets are dropped until the handler is restarted");
+
+            Advance(TimeSpan.FromHours(1));
+
+            await SettledAsync("tunnels");
+            Assert.Equal("parked", (await EniAsync()).State);
+        });
+    }
+
+    [Fact]
+    public async Task Should_run_a_CREATE_hook_that_failed_again_after_the_park_time()
+    {
+        await StartAsync(
+            create: "[ -e /tmp/$4 ] || { touch /tmp/$4; exit 3; }",
+            environment: ("GWLBTUN_HOOKS_ON_CREATE_FAILURE", "retire"));
+        try
+        {
+            Send();
+            await Log.Contains("parked");
+            await Log.Contains("DESTROY hook succeeded");
+
+            Advance(_parkTime);
+
+            await CreatedAsync();
+            Assert.True((await ReportAsync()).Healthy);
+            Assert.Equal(["CREATE", "DESTROY", "CREATE"], HookLines);
         }
         finally
         {
-            Ip($"tuntap del dev {Gwi} mode tun");
+            File.Delete($"/tmp/{EniName.Hex17(Eni)}");
         }
     }
 
@@ -126,6 +184,30 @@ public sealed class TunnelRebuildSpecs : GatewayKit
         finally
         {
             File.Delete($"/tmp/{EniName.Hex17(Eni)}");
+        }
+    }
+
+    /// <summary>Fails as often as RESTART_MAX_TRIES = 2 lets it.</summary>
+    private async Task FailUntilParkedAsync()
+    {
+        await Log.Contains("Rebuilding in 200 ms");
+        Advance(_firstBackoff);
+        await Log.Contains("Rebuilding in 400 ms");
+        Advance(2 * _firstBackoff);
+        await Log.Contains("parked");
+    }
+
+    /// <summary>While a device that is not multi-queue holds the name, the endpoint's cannot be made.</summary>
+    private async Task WhileNameIsTakenAsync(Func<Task> act)
+    {
+        Ip($"tuntap add dev {Gwi} mode tun");
+        try
+        {
+            await act();
+        }
+        finally
+        {
+            Ip($"tuntap del dev {Gwi} mode tun");
         }
     }
 }
