@@ -16,7 +16,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
 
     /// <summary>Makes the header the newest of its flow and direction.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public LearnResult Admit(in FlowKey key, ulong hash, in ReceivedHeader header, uint now)
+    public LearnResult Admit(in FlowKey key, ulong hash, in ReceivedHeader header, uint now, TcpSignal signal)
     {
         ushort template = templates.Acquire(header);
         if (template == 0)
@@ -39,14 +39,14 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
             FlowEntry* entry = FlowSegment.Find(segment, key, hash);
             if (entry != null)
             {
-                Replace(segment, entry, key.Direction, slot, now);
+                Replace(segment, entry, key.Direction, slot, now, signal);
                 if (isReserved)
                     counters.Unreserve();
                 return default;
             }
 
             isReserved = isReserved || counters.TryReserve();
-            if (TryInsert(segment, key, hash, slot, now, isReserved))
+            if (TryInsert(segment, key, hash, slot, now, signal, isReserved))
                 return new LearnResult(DropReason.None, IsNew: true);
 
             isReserved = isReserved || _eviction.TryMakeRoom(key.Family, hash + (ulong)attempt, now);
@@ -61,18 +61,22 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
     }
 
     // Opens the segment's gate.
-    private void Replace(FlowSegment* segment, FlowEntry* entry, int direction, in HeaderSlot slot, uint now)
+    private void Replace(FlowSegment* segment, FlowEntry* entry, int direction, in HeaderSlot slot, uint now, TcpSignal signal)
     {
         HeaderSlot* own = FlowEntry.Slot(entry, direction);
         HeaderSlot* other = FlowEntry.Slot(entry, 1 - direction);
         ushort replaced = own->Template;
-        ushort outdated = newCookieEndsFlow && replaced != 0 && own->FlowCookie != slot.FlowCookie ? other->Template : (ushort)0;
+        bool isNewFlow = replaced != 0 && own->FlowCookie != slot.FlowCookie;
+        ushort outdated = newCookieEndsFlow && isNewFlow ? other->Template : (ushort)0;
         FlowPlacement.BeginChange(segment);
         *own = slot;
         if (outdated != 0)
             *other = default;
         entry->LastUsed = now;
         FlowStanding.Count(entry);
+        if (isNewFlow)
+            FlowEntry.Note(entry, direction, TcpSignal.Opens);
+        FlowEntry.Note(entry, direction, signal);
         FlowPlacement.EndChange(segment);
         SpinGate.Exit(ref segment->Gate);
         templates.Release(replaced);
@@ -80,7 +84,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
     }
 
     // Opens the segment's gate.
-    private bool TryInsert(FlowSegment* segment, in FlowKey key, ulong hash, in HeaderSlot slot, uint now, bool isReserved)
+    private bool TryInsert(FlowSegment* segment, in FlowKey key, ulong hash, in HeaderSlot slot, uint now, TcpSignal signal, bool isReserved)
     {
         int place = isReserved
             ? families[(int)key.Family].MakePlace(ref segment, hash)
@@ -90,6 +94,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         if (place != FlowSegment.None)
         {
             FlowPlacement.Put(segment, place, key, hash, slot, now);
+            FlowEntry.Note(FlowSegment.Entry(segment, place), key.Direction, signal);
             counters.Added(key.Family, key.Protocol);
         }
 

@@ -18,10 +18,18 @@ internal sealed unsafe class FlowCounters : IDisposable
 
     private readonly byte* _lines;
     private readonly long _maxFlows;
+    private readonly FlowBudget? _budget;
 
-    public FlowCounters(long maxFlows)
+    // Flows that need nothing of the budget's shared part.
+    private readonly long _floor;
+
+    /// <param name="maxFlows">What the table may hold by itself.</param>
+    /// <param name="budget">What it may hold together with others, or null when it stands alone.</param>
+    public FlowCounters(long maxFlows, FlowBudget? budget)
     {
         _maxFlows = maxFlows;
+        _budget = budget;
+        _floor = budget?.Join() ?? long.MaxValue;
         _lines = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, CacheLine);
         NativeMemory.Clear(_lines, (nuint)Bytes);
     }
@@ -38,17 +46,32 @@ internal sealed unsafe class FlowCounters : IDisposable
     public long TimedOut(FlowFamily family, FlowProtocol protocol) =>
         Volatile.Read(ref Line(TimedOutFrom + ClassOf(family, protocol)));
 
-    /// <summary>Takes one of the flows that the table may hold; false when it holds all of them.</summary>
+    /// <summary>Takes one of the flows that the table may hold; false when it holds all of them, or the budget is used up.</summary>
     public bool TryReserve()
     {
-        if (Interlocked.Increment(ref Line(TotalAt)) <= _maxFlows)
-            return true;
-        Interlocked.Decrement(ref Line(TotalAt));
-        return false;
+        while (true)
+        {
+            long count = Volatile.Read(ref Line(TotalAt));
+            if (count >= _maxFlows)
+                return false;
+
+            // Every step of the count above the floor goes with one unit of the budget.
+            bool shares = count >= _floor;
+            if (shares && !_budget!.TryTake())
+                return false;
+            if (Interlocked.CompareExchange(ref Line(TotalAt), count + 1, count) == count)
+                return true;
+            if (shares)
+                _budget!.GiveBack();
+        }
     }
 
     /// <summary>Gives back what was reserved for a flow that did not come to be, or has gone.</summary>
-    public void Unreserve() => Interlocked.Decrement(ref Line(TotalAt));
+    public void Unreserve()
+    {
+        if (Interlocked.Decrement(ref Line(TotalAt)) >= _floor)
+            _budget!.GiveBack();
+    }
 
     /// <summary>A flow, reserved before, is in the table.</summary>
     public void Added(FlowFamily family, byte protocol) =>
@@ -59,8 +82,8 @@ internal sealed unsafe class FlowCounters : IDisposable
     {
         int index = ClassOf(family, FlowKey.KindOf(protocol));
         Interlocked.Decrement(ref Line(index));
-        Interlocked.Decrement(ref Line(TotalAt));
         Interlocked.Increment(ref Line(TimedOutFrom + index));
+        Unreserve();
     }
 
     /// <summary>A flow has given way to another; its place is still reserved.</summary>
@@ -70,7 +93,11 @@ internal sealed unsafe class FlowCounters : IDisposable
         Interlocked.Increment(ref Line(EvictedAt));
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_lines);
+    public void Dispose()
+    {
+        _budget?.Leave(_floor, Math.Max(0, Line(TotalAt) - _floor));
+        NativeMemory.AlignedFree(_lines);
+    }
 
     private static int ClassOf(FlowFamily family, FlowProtocol protocol) => ((int)family * Protocols) + (int)protocol;
 

@@ -83,6 +83,10 @@ internal sealed unsafe class FlowDirectory : IDisposable
         }
     }
 
+    /// <summary>Has what a hash leads to brought into the cache. Right or not, nothing depends on it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(ulong hash) => FlowSegment.Prefetch(Locate(hash), hash);
+
     /// <summary>The segment of a hash, its gate ours; the caller opens it again.</summary>
     public FlowSegment* Take(ulong hash)
     {

@@ -58,11 +58,38 @@ internal unsafe struct FlowEntry
     [FieldOffset(41)]
     public byte Packets;
 
+    /// <summary>
+    /// Not 0 once direction 0 has shown a FIN or RST. Under the segment's gate, like <see cref="Closed1"/>: no reader looks at it.
+    /// </summary>
+    [FieldOffset(42)]
+    public byte Closed0;
+
+    /// <summary>The same of direction 1.</summary>
+    [FieldOffset(43)]
+    public byte Closed1;
+
     [FieldOffset(HashOffset)]
     public ulong Hash;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static HeaderSlot* Slot(FlowEntry* entry, int direction) => &entry->Slot0 + direction;
+
+    /// <summary>Whether the connection is over, as far as its packets say.</summary>
+    public static bool IsClosed(FlowEntry* entry) => (entry->Closed0 & entry->Closed1) != 0;
+
+    /// <summary>Notes what a packet of a direction says.</summary>
+    public static void Note(FlowEntry* entry, int direction, TcpSignal signal)
+    {
+        switch (signal)
+        {
+            case TcpSignal.Opens:
+                entry->Closed0 = entry->Closed1 = 0;
+                break;
+            case TcpSignal.Closes:
+                (&entry->Closed0)[direction] = 1;
+                break;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Matches(FlowEntry* entry, int stride, in FlowKey key, ulong hash)
@@ -84,6 +111,7 @@ internal unsafe struct FlowEntry
         entry->Ports = key.Ports;
         entry->Protocol = key.Protocol;
         entry->Packets = 1;
+        entry->Closed0 = entry->Closed1 = 0;
         entry->Hash = hash;
         ulong* address = (ulong*)((byte*)entry + AddressOffset);
         address[0] = key.Address0;

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Gwlbtun.Native.Flows;
 
@@ -13,7 +14,7 @@ namespace Gwlbtun.Native.Flows;
 /// <remarks>
 /// <para>Writers: one at a time, who holds <see cref="Gate"/>. Everything that a reader can see changes only while
 /// <see cref="Sequence"/> is odd, except <see cref="FlowEntry.LastUsed"/> and <see cref="FlowEntry.Packets"/>, which anybody stores to
-/// at any time.</para>
+/// at any time, and what no reader looks at.</para>
 /// <para>Readers: hold nothing. They note an even sequence, copy what they want, and believe it only if the sequence
 /// is still the same and the segment covers the hash. Then hit and miss alike were true at some moment in between: the
 /// segments that are alive share the hash space out among them, and a segment that is replaced (<see cref="BucketCount"/>
@@ -105,6 +106,31 @@ internal unsafe struct FlowSegment
 
         int second = SecondBucket(hash, buckets);
         return second == first ? null : FindIn(segment, second, key, hash);
+    }
+
+    /// <summary>Has the line of the entry that a hash is likely to mean brought into the cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(FlowSegment* segment, ulong hash)
+    {
+        int buckets = Volatile.Read(ref segment->BucketCount);
+        if (buckets == 0 || !Sse.IsSupported)
+            return;
+
+        int bucket = FirstBucket(hash, buckets);
+        uint candidates = Equal(segment, bucket, TagOf(hash));
+        if (candidates == 0)
+        {
+            bucket = SecondBucket(hash, buckets);
+            candidates = Equal(segment, bucket, TagOf(hash));
+            if (candidates == 0)
+                return;
+        }
+
+        int stride = segment->Stride;
+        byte* entry = Bucket(segment, bucket) + (BitOperations.TrailingZeroCount(candidates) * stride);
+        Sse.Prefetch0(entry);
+        if (stride != FlowEntry.Stride4)
+            Sse.Prefetch0(entry + FlowEntry.AddressOffset + 31);
     }
 
     /// <summary>The bucket that the hash prefers, of <paramref name="buckets"/>.</summary>

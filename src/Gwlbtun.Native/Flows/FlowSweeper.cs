@@ -14,6 +14,7 @@ internal sealed unsafe class FlowSweeper
 
     // By FlowProtocol, in ticks.
     private readonly int[] _idle;
+    private readonly int _closing;
 
     private int _family;
     private ulong _position;
@@ -25,6 +26,7 @@ internal sealed unsafe class FlowSweeper
         _templates = templates;
         _counters = counters;
         _idle = [FlowTicks.Beyond(options.TcpIdle), FlowTicks.Beyond(options.UdpIdle), FlowTicks.Beyond(options.OtherIdle)];
+        _closing = FlowTicks.Beyond(options.TcpClosing ?? options.TcpIdle);
     }
 
     public SweepResult Sweep(uint now, int budget)
@@ -70,7 +72,8 @@ internal sealed unsafe class FlowSweeper
     private bool TryExpire(FlowSegment* segment, int place, uint now)
     {
         FlowEntry* entry = FlowSegment.Entry(segment, place);
-        if (FlowTicks.Since(entry->LastUsed, now) <= _idle[(int)FlowKey.KindOf(entry->Protocol)])
+        int longest = FlowEntry.IsClosed(entry) ? _closing : _idle[(int)FlowKey.KindOf(entry->Protocol)];
+        if (FlowTicks.Since(entry->LastUsed, now) <= longest)
             return false;
 
         FlowPlacement.Remove(segment, place);

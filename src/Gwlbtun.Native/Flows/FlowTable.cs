@@ -33,21 +33,27 @@ public sealed class FlowTable : IDisposable
     private bool _isDisposed;
 
     /// <summary>Takes a few kilobytes of native memory; the rest as flows come.</summary>
+    /// <param name="options">The table's own bounds.</param>
+    /// <param name="budget">What it may hold together with other tables; null when only its own bounds count.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public FlowTable(FlowTableOptions options)
+    public FlowTable(FlowTableOptions options, FlowBudget? budget = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        TracksClosing = options.TcpClosing is not null;
         _families =
         [
             new FlowDirectory(FlowEntry.Stride4, options.MaxBytesPerFamily),
             new FlowDirectory(FlowEntry.Stride6, options.MaxBytesPerFamily),
         ];
         _templates = new HeaderTemplates(_hash, options.MaxHeaderShapes);
-        _counters = new FlowCounters(options.MaxFlows);
+        _counters = new FlowCounters(options.MaxFlows, budget);
         _admission = new FlowAdmission(_families, _templates, _counters, options.NewCookieEndsFlow);
         _sweeper = new FlowSweeper(_families, _templates, _counters, options);
     }
+
+    /// <summary>Whether signals mean anything: <see cref="FlowTableOptions.TcpClosing"/> is set.</summary>
+    public bool TracksClosing { get; }
 
     /// <summary>Flows that gave way to others since the table was made.</summary>
     public long Evicted => _counters.Evicted;
@@ -66,6 +72,18 @@ public sealed class FlowTable : IDisposable
     public long TimedOut(FlowFamily family, FlowProtocol protocol) => _counters.TimedOut(family, protocol);
 
     /// <summary>
+    /// Hashes a key, and has its flow brought into the cache. Worth it when it is called for a whole batch of packets before the first of
+    /// them is looked up: their cache misses then overlap. Nothing changes but that.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FlowProbe Prefetch(in FlowKey key)
+    {
+        ulong hash = _hash.Of(key);
+        _families[(int)key.Family].Prefetch(hash);
+        return new FlowProbe(key, hash);
+    }
+
+    /// <summary>
     /// Notes the header of a packet that came from the load balancer, as the newest of its flow and direction.
     /// </summary>
     /// <param name="key">The inner packet's 5-tuple.</param>
@@ -73,13 +91,16 @@ public sealed class FlowTable : IDisposable
     /// <param name="parsed">What parsing that header found.</param>
     /// <param name="path">Where the datagram came from and where it arrived.</param>
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
-    public LearnResult Learn(in FlowKey key, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs)
-    {
-        var header = new ReceivedHeader(geneveHeader, parsed, path);
-        ulong hash = _hash.Of(key);
-        uint now = FlowTicks.Of(nowMs);
-        return IsKnown(key, hash, header, now) ? default : _admission.Admit(key, hash, header, now);
-    }
+    /// <param name="signal">What the packet says about its connection; for TCP, and only when <see cref="TracksClosing"/>.</param>
+    public LearnResult Learn(
+        in FlowKey key, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Learn(key, _hash.Of(key), geneveHeader, parsed, path, nowMs, signal);
+
+    /// <summary>The same for a key that this table has prefetched.</summary>
+    /// <inheritdoc cref="Learn(in FlowKey, ReadOnlySpan{byte}, in GwlbGeneveHeader, in OuterPath, long, TcpSignal)"/>
+    public LearnResult Learn(
+        in FlowProbe key, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Learn(key.Key, key.Hash, geneveHeader, parsed, path, nowMs, signal);
 
     /// <summary>
     /// The header to return a packet with: the newest learned for exactly its direction, else the reverse one's.
@@ -89,43 +110,25 @@ public sealed class FlowTable : IDisposable
     /// <param name="headerOut">Receives the Geneve header as it came; at least 260 bytes.</param>
     /// <param name="path">The way back.</param>
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
+    /// <param name="signal">What the packet says about its connection; for TCP, and only when <see cref="TracksClosing"/>.</param>
     /// <returns>The header's length, or 0 when the flow is not known.</returns>
-    public int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
-        Find(key, headerOut, out path, nowMs, mayBeOther: true);
+    public int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Find(key, _hash.Of(key), headerOut, out path, nowMs, signal, mayBeOther: true);
+
+    /// <summary>The same for a key that this table has prefetched.</summary>
+    /// <inheritdoc cref="Find(in FlowKey, Span{byte}, out OuterPath, long, TcpSignal)"/>
+    public int Find(in FlowProbe key, Span<byte> headerOut, out OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Find(key.Key, key.Hash, headerOut, out path, nowMs, signal, mayBeOther: true);
 
     /// <summary>The same for exactly the packet's direction: the other one's header does not stand in.</summary>
-    /// <inheritdoc cref="Find(in FlowKey, Span{byte}, out OuterPath, long)"/>
-    public int FindExact(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
-        Find(key, headerOut, out path, nowMs, mayBeOther: false);
+    /// <inheritdoc cref="Find(in FlowKey, Span{byte}, out OuterPath, long, TcpSignal)"/>
+    public int FindExact(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Find(key, _hash.Of(key), headerOut, out path, nowMs, signal, mayBeOther: false);
 
-    [SkipLocalsInit]
-    private unsafe int Find(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs, bool mayBeOther)
-    {
-        if (headerOut.Length < GwlbGeneveHeader.MaximumLength)
-            ThrowTooShort();
-
-        FlowDirectory family = _families[(int)key.Family];
-        ulong hash = _hash.Of(key);
-        while (true)
-        {
-            FlowReading reading = family.Read(key, hash);
-            HeaderSlot slot = reading.Own.IsEmpty && mayBeOther ? reading.Other : reading.Own;
-            if (slot.IsEmpty)
-            {
-                path = default;
-                return 0;
-            }
-
-            HeaderTemplate* template = _templates.At(slot.Template);
-            path = new OuterPath(template->LoadBalancerAddress, template->LocalAddress, slot.SourcePort);
-            int length = HeaderTemplate.Write(template, slot, headerOut);
-            if (reading.IsStillTrue)
-            {
-                FlowEntry.Touch(reading.Entry, FlowTicks.Of(nowMs));
-                return length;
-            }
-        }
-    }
+    /// <summary>The same for exactly the direction of a key that this table has prefetched.</summary>
+    /// <inheritdoc cref="Find(in FlowKey, Span{byte}, out OuterPath, long, TcpSignal)"/>
+    public int FindExact(in FlowProbe key, Span<byte> headerOut, out OuterPath path, long nowMs, TcpSignal signal = TcpSignal.None) =>
+        Find(key.Key, key.Hash, headerOut, out path, nowMs, signal, mayBeOther: false);
 
     /// <summary>
     /// Takes out flows that have been idle too long, going on from where the last call stopped. One thread at a time.
@@ -145,6 +148,50 @@ public sealed class FlowTable : IDisposable
             family.Dispose();
         _templates.Dispose();
         _counters.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private LearnResult Learn(
+        in FlowKey key, ulong hash, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs, TcpSignal signal)
+    {
+        var header = new ReceivedHeader(geneveHeader, parsed, path);
+        uint now = FlowTicks.Of(nowMs);
+        if (!IsKnown(key, hash, header, now))
+            return _admission.Admit(key, hash, header, now, signal);
+        if (signal != TcpSignal.None)
+            Note(key, hash, signal);
+        return default;
+    }
+
+    [SkipLocalsInit]
+    private unsafe int Find(
+        in FlowKey key, ulong hash, Span<byte> headerOut, out OuterPath path, long nowMs, TcpSignal signal, bool mayBeOther)
+    {
+        if (headerOut.Length < GwlbGeneveHeader.MaximumLength)
+            ThrowTooShort();
+
+        FlowDirectory family = _families[(int)key.Family];
+        while (true)
+        {
+            FlowReading reading = family.Read(key, hash);
+            HeaderSlot slot = reading.Own.IsEmpty && mayBeOther ? reading.Other : reading.Own;
+            if (slot.IsEmpty)
+            {
+                path = default;
+                return 0;
+            }
+
+            HeaderTemplate* template = _templates.At(slot.Template);
+            path = new OuterPath(template->LoadBalancerAddress, template->LocalAddress, slot.SourcePort);
+            int length = HeaderTemplate.Write(template, slot, headerOut);
+            if (reading.IsStillTrue)
+            {
+                FlowEntry.Touch(reading.Entry, FlowTicks.Of(nowMs));
+                if (signal != TcpSignal.None)
+                    Note(key, hash, signal);
+                return length;
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -168,6 +215,18 @@ public sealed class FlowTable : IDisposable
 
             return matches;
         }
+    }
+
+    // The few packets of a connection that say something take the segment's gate: of two at the same moment neither is lost, and none is
+    // noted of another flow.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private unsafe void Note(in FlowKey key, ulong hash, TcpSignal signal)
+    {
+        FlowSegment* segment = _families[(int)key.Family].Take(hash);
+        FlowEntry* entry = FlowSegment.Find(segment, key, hash);
+        if (entry != null)
+            FlowEntry.Note(entry, key.Direction, signal);
+        SpinGate.Exit(ref segment->Gate);
     }
 
     [DoesNotReturn]

@@ -2,7 +2,7 @@ using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Flows;
 
-/// <summary>What <see cref="FlowTable.Learn"/> did.</summary>
+/// <summary>What learning a header did.</summary>
 /// <param name="Reason">
 /// <see cref="DropReason.None"/> when the flow is known with this header; <see cref="DropReason.FlowTableFull"/> or
 /// <see cref="DropReason.FlowHeaderShapes"/> when it could not be learned.
