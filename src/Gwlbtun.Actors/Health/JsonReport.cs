@@ -54,6 +54,8 @@ public static class JsonReport
         json.WriteNumber("bytesOut", eni.In.BytesOut);
         WriteDrops(json, eni.Drops);
         json.WriteString("eniStr", EniName.Hex17(eni.EniId));
+        WriteMatching(json, "flowTable", eni.FlowTable);
+        WriteMatching(json, "fragments", eni.Fragments);
         json.WriteString("gwlbEndpointId", EniName.VpceId(eni.EniId));
         json.WriteBoolean("healthy", eni.Healthy);
         json.WriteNumber("pktsDropped", eni.PacketsDropped);
@@ -154,6 +156,17 @@ public static class JsonReport
             json.WriteNumber("timedOut", cache.TimedOut);
             json.WriteEndObject();
         }
+    }
+
+    private static void WriteMatching(Utf8JsonWriter json, string key, MatchingReport? table)
+    {
+        if (table is null)
+            return;
+        json.WriteStartObject(key);
+        json.WriteNumber("evicted", table.Evicted);
+        json.WriteNumber("memoryBytes", table.MemoryBytes);
+        json.WriteNumber("size", table.Size);
+        json.WriteEndObject();
     }
 
     private static void WriteSummary(Utf8JsonWriter json, GatewayReport report)

@@ -74,11 +74,23 @@ public static class TextReport
         foreach (var (reason, count) in report.Drops.Where(drop => drop.Value > 0).OrderBy(drop => drop.Key))
             Line(page, $"Dropped: {count} packets, {DropCounts.Name(reason)}");
 
+        foreach (var eni in report.Enis)
+            AppendMatching(page, eni);
+
         if (report.Hooks is { Failed: > 0 } or { TimedOut: > 0 })
             Line(page, $"Hooks: {report.Hooks.Run} run, {report.Hooks.Failed} failed, {report.Hooks.TimedOut} timed out");
 
         if (page.Length > start)
             page.Insert(start, '\n');
+    }
+
+    private static void AppendMatching(StringBuilder page, EniReport eni)
+    {
+        if (eni is not { FlowTable: { } flows, Fragments: { } fragments } || (flows.Evicted, fragments.Evicted, fragments.Size) == (0, 0, 0))
+            return;
+        var name = EniName.Hex17(eni.EniId);
+        Line(page, $"Flow table of ENI {name}: {flows.Size} flows, {flows.Evicted} gave way to others, {flows.MemoryBytes} bytes of memory");
+        Line(page, $"Fragments of ENI {name}: {fragments.Size} packets remembered, {fragments.Evicted} gave way to others, {fragments.MemoryBytes} bytes of memory");
     }
 
     /// <summary>

@@ -23,6 +23,12 @@ public sealed record EniReport(
     IReadOnlyDictionary<DropReason, ulong> Drops,
     int Restarts)
 {
+    /// <summary>What the flows take and lose; null without return traffic.</summary>
+    public MatchingReport? FlowTable { get; init; }
+
+    /// <summary>The same of what is remembered of fragments.</summary>
+    public MatchingReport? Fragments { get; init; }
+
     /// <summary>Seconds since the endpoint was first seen; null when it is not known.</summary>
     public double? AgeSeconds { get; init; }
 
@@ -38,6 +44,12 @@ public sealed record EniReport(
 /// <param name="Threads">What each tunnel thread has read from it.</param>
 public sealed record InterfaceReport(
     string Name, ulong PacketsOut, ulong BytesOut, double? SecondsSinceLastPacket, IReadOnlyList<ThreadReport> Threads);
+
+/// <summary>A table of one endpoint by which packets that return find their header.</summary>
+/// <param name="Size">Flows, or fragmented packets, known now.</param>
+/// <param name="Evicted">Those that gave way to others since start because the table was full.</param>
+/// <param name="MemoryBytes">Native memory that the table takes.</param>
+public sealed record MatchingReport(long Size, long Evicted, long MemoryBytes);
 
 /// <summary>The flows of one endpoint that share family and protocol.</summary>
 /// <param name="Family"><c>v4</c> or <c>v6</c>.</param>

@@ -62,12 +62,25 @@ internal static class ReportBuilder
         return new EniReport(
             gate.EniId, Word(eni.Last.State), eni.Last.Problem, ingress, egress, FlowCaches(gate.Matcher?.Flows, sources.Options.Flows), DropCounts.Lost(byReason), byReason, eni.Last.Restarts)
         {
+            FlowTable = Matching(gate.Matcher?.Flows),
+            Fragments = Matching(gate.Matcher?.Fragments),
             AgeSeconds = (now - eni.FirstSeenMs) / 1000.0,
         };
     }
 
     private static ThreadReport Thread(DataThread thread, CounterSnapshot counters, long now) =>
         new(thread.Index, thread.ThreadId, thread.IsAlive, counters.Packets, counters.Bytes, SecondsSince(counters.LastMs, now));
+
+    private static MatchingReport? Matching(FlowTable? table)
+    {
+        if (table is null)
+            return null;
+        var size =
+            from family in Enum.GetValues<FlowFamily>()
+            from protocol in Enum.GetValues<FlowProtocol>()
+            select table.Count(family, protocol);
+        return new MatchingReport(size.Sum(), table.Evicted, table.MemoryBytes);
+    }
 
     private static FlowCacheReport[] FlowCaches(FlowTable? flows, FlowTableOptions options)
     {

@@ -16,7 +16,9 @@ public class JsonReportSpecs
             """
             {"drops":{},
             "enis":[{
-              "bytesOut":8192,"drops":{},"eniStr":"00b8ee1d4db0c51c0","gwlbEndpointId":"vpce-00b8ee1d4db0c51c0","healthy":true,
+              "bytesOut":8192,"drops":{},"eniStr":"00b8ee1d4db0c51c0",
+              "flowTable":{"evicted":0,"memoryBytes":65536,"size":39},"fragments":{"evicted":0,"memoryBytes":32768,"size":0},
+              "gwlbEndpointId":"vpce-00b8ee1d4db0c51c0","healthy":true,
               "pktsDropped":0,"pktsOut":62,"restarts":0,"secsSinceLastPacket":0.044,"state":"live",
               "tunnelIn":{"bytesOut":8192,"devname":"gwi-1mCyRrMGsrI","pktsOut":62,"secsSincelastPacket":0.044,"threads":[
                 {"bytesIn":152,"healthy":true,"pktsIn":2,"secsSincelastPacket":3.500,"threadId":13689,"threadNumber":0,"valid":true}]},

@@ -41,10 +41,12 @@ internal static class SampleReports
         _noDrops,
         0)
     {
+        FlowTable = new MatchingReport(39, 0, 65536),
+        Fragments = new MatchingReport(0, 0, 32768),
         AgeSeconds = 4.25,
     };
 
-    public static EniReport EniWithoutReturnTraffic() => EniWithReturnTraffic() with { Out = null, FlowCaches = [] };
+    public static EniReport EniWithoutReturnTraffic() => EniWithReturnTraffic() with { Out = null, FlowCaches = [], FlowTable = null, Fragments = null };
 
     /// <summary>What can be wrong, is.</summary>
     public static GatewayReport Failing { get; } = Healthy with
@@ -59,6 +61,8 @@ internal static class SampleReports
                 State = "parked",
                 Problem = "gwi-1mCyRrMGsrI cannot be opened: EBUSY",
                 Restarts = 10,
+                FlowTable = new MatchingReport(39, 11, 65536),
+                Fragments = new MatchingReport(21, 12, 32768),
                 PacketsDropped = 7,
                 Drops = new Dictionary<DropReason, ulong> { [DropReason.EniParked] = 7, [DropReason.KernelChatter] = 2 },
             },

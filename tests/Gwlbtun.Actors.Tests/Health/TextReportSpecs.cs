@@ -57,6 +57,8 @@ public class TextReportSpecs
             Dropped: 1 packets, geneveTruncated
             Dropped: 7 packets, eniParked
             Dropped: 2 packets, kernelChatter
+            Flow table of ENI 00b8ee1d4db0c51c0: 39 flows, 11 gave way to others, 65536 bytes of memory
+            Fragments of ENI 00b8ee1d4db0c51c0: 21 packets remembered, 12 gave way to others, 32768 bytes of memory
             Hooks: 12 run, 3 failed, 1 timed out
 
             </body></html>
@@ -66,6 +68,20 @@ public class TextReportSpecs
 
         Assert.EndsWith(remarks, page, StringComparison.Ordinal);
         Assert.Contains("UDP receiver thread 1 (ID 13686): NOT healthy, 3 packets in, 504 bytes in, 12.000s since last packet.\n", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 0, 0, true)]
+    [InlineData(0, 1, 0, true)]
+    [InlineData(0, 0, 1, true)]
+    [InlineData(0, 0, 0, false)]
+    public void Should_tell_of_the_tables_when_something_gave_way_or_there_are_fragments(long flowsEvicted, long fragmentsEvicted, long fragments, bool told)
+    {
+        var eni = SampleReports.EniWithReturnTraffic() with { FlowTable = new(1, flowsEvicted, 1), Fragments = new(fragments, fragmentsEvicted, 1) };
+
+        var page = TextReport.Render(SampleReports.Healthy with { Enis = [eni] });
+
+        Assert.Equal(told, page.Contains("Flow table of ENI", StringComparison.Ordinal));
     }
 
     [Theory]

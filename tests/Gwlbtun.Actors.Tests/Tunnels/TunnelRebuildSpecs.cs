@@ -37,6 +37,8 @@ public sealed class TunnelRebuildSpecs : GatewayKit
         Assert.True(rebuilt.Healthy);
         Assert.Equal(("live", 1, 0ul), (rebuilt.Enis[0].State, rebuilt.Enis[0].Restarts, rebuilt.Enis[0].PacketsDropped));
         Assert.Equal(1, rebuilt.Enis[0].FlowCaches.Single(cache => cache is { Family: "v4", Protocol: "Udp" }).Size);
+        Assert.Equal((1, 0), (rebuilt.Enis[0].FlowTable?.Size, rebuilt.Enis[0].Fragments?.Size));
+        Assert.Equal((DataPlane.Registry.Current.Find(Eni)!.Matcher!.Flows.MemoryBytes, 0), (rebuilt.Enis[0].FlowTable?.MemoryBytes, rebuilt.Enis[0].FlowTable?.Evicted));
         Assert.Equal(["CREATE", "DESTROY", "CREATE"], HookLines);
     }
 
