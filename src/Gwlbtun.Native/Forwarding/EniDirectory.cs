@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Flows;
 
 namespace Gwlbtun.Native.Forwarding;
 
@@ -40,6 +41,7 @@ public sealed class EniRegistry
     private readonly IDataPlaneObserver _observer;
     private readonly PacketBatchPool _pool;
     private readonly WaitingFragments _waitingFragments;
+    private readonly FlowBudget _budget;
     private volatile EniDirectory _current = EniDirectory.Empty;
 
     /// <summary>Creates an empty registry.</summary>
@@ -49,6 +51,7 @@ public sealed class EniRegistry
         _observer = observer;
         _pool = new(options.Hold.BytesTotal);
         _waitingFragments = new(options.Fragments.Wait, options.Mtu);
+        _budget = new(options.MaxTotalFlows, options.MaxEnis);
     }
 
     /// <summary>The directory as it is now.</summary>
@@ -69,7 +72,7 @@ public sealed class EniRegistry
                 return known;
             if (_current.Gates.Count >= _options.MaxEnis)
                 return null;
-            gate = new(eniId, _options, _pool, _waitingFragments);
+            gate = new(eniId, _options, _pool, _waitingFragments, _budget);
             _current = _current.With(gate);
         }
 

@@ -32,13 +32,13 @@ public sealed unsafe class EniGate : IDisposable
     private DropReason _refusal;
     private bool _isGone;
 
-    internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool, WaitingFragments fragments)
+    internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool, WaitingFragments fragments, FlowBudget? budget = null)
     {
         EniId = eniId;
         WaitingFragments = fragments;
         _held = new(options.Hold, pool);
         Counters = new(options.ReceiveThreads.Count, options.TunnelThreads.Count);
-        Matcher = options.ReturnTraffic ? new(options.Flows, options.Fragments) : null;
+        Matcher = options.ReturnTraffic ? new(options.Flows, options.Fragments, budget) : null;
     }
 
     /// <summary>The endpoint's ID, 64 bits.</summary>
@@ -182,11 +182,14 @@ public sealed unsafe class EniGate : IDisposable
             for (; batch.Count > 0; batch.Advance())
             {
                 var datagram = batch.Peek(out var path, out var queue);
-                // It was parsed before it was held.
-                _ = GwlbGeneveHeader.TryParse(datagram, out var header);
                 fixed (byte* start = datagram)
                 {
-                    if (port.Deliver(start, datagram.Length, header, path, queue, Counters.ByGate, now))
+                    // It was read before it was held.
+                    ReceivedPacket packet = new() { Datagram = start, Path = path };
+                    _ = GwlbGeneveHeader.TryParse(datagram, out packet.Geneve);
+                    _ = packet.ReadInner(datagram.Length);
+                    packet.Prefetch(Matcher);
+                    if (port.Deliver(packet, queue, Counters.ByGate, now))
                         continue;
                 }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 
@@ -24,6 +23,10 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly int _queues;
     private readonly bool _trace;
 
+    // The batch's packets that were found good, and the endpoint of each; null: not known.
+    private readonly ReceivedPacket[] _packets;
+    private readonly EniGate?[] _gates;
+
     // The last endpoint, so that a run of packets for it needs no look-up. Valid within one turn.
     private EniDirectory _directory = EniDirectory.Empty;
     private EniGate? _lastGate;
@@ -46,6 +49,8 @@ public sealed unsafe class ReceiveThread : DataThread
         _observer = observer;
         _queues = options.TunnelThreads.Count;
         _trace = options.TraceGeneve;
+        _packets = new ReceivedPacket[_batch.Capacity];
+        _gates = new EniGate?[_batch.Capacity];
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
     }
 
@@ -95,11 +100,24 @@ public sealed unsafe class ReceiveThread : DataThread
         _directory = _registry.Current;
         _lastGate = null;
         _inHand = received.Value;
+        // All are read before the first is delivered, so that the look-ups of their flows do not wait for memory one by one.
+        var good = 0;
         for (var i = 0; i < received.Value; i++)
         {
             _batch.Get(i, out var datagram);
             _counters[0]->Count(datagram.Length, now);
-            Process(datagram, now);
+            if (TryRead(datagram, out _packets[good], out _gates[good]))
+                good++;
+            else
+                _inHand--;
+        }
+
+        for (var i = 0; i < good; i++)
+        {
+            ref readonly var packet = ref _packets[i];
+            var gate = _gates[i];
+            if (gate?.Port is not { } port || !port.Deliver(packet, Queue, gate.Counters.ByReceiveThread(Index), now))
+                DeliverLater(packet, now);
             _inHand--;
         }
 
@@ -109,56 +127,61 @@ public sealed unsafe class ReceiveThread : DataThread
         return received.Value;
     }
 
-    [SkipLocalsInit]
-    private void Process(scoped in ReceivedDatagram datagram, long now)
+    // Whether there is a packet to deliver; a refusal is counted.
+    private bool TryRead(scoped in ReceivedDatagram datagram, out ReceivedPacket packet, out EniGate? gate)
     {
+        Unsafe.SkipInit(out packet);
+        packet.Datagram = datagram.Payload;
         var payload = new ReadOnlySpan<byte>(datagram.Payload, datagram.Length);
         var refusal = datagram.WasTruncated ? DropReason.ReceiveTruncated
             : datagram.WasFragmented ? DropReason.OuterFragment
             : DropReason.None;
-        GwlbGeneveHeader header = default;
+        packet.Geneve = default;
         if (refusal == DropReason.None)
-            refusal = GwlbGeneveHeader.TryParse(payload, out header);
+            refusal = GwlbGeneveHeader.TryParse(payload, out packet.Geneve);
         if (_trace)
-            _observer.OnPacketTrace(PacketTracePoint.FromLoadBalancer, header.EniId, payload);
+            _observer.OnPacketTrace(PacketTracePoint.FromLoadBalancer, packet.Geneve.EniId, payload);
         if (refusal != DropReason.None)
         {
+            gate = null;
             _counters[0]->Drop(refusal);
-            return;
+            return false;
         }
 
-        var path = new OuterPath(datagram.SourceAddress, datagram.DestinationAddress, datagram.SourcePort);
-        var gate = _lastGate;
-        if (gate is null || gate.EniId != header.EniId)
-            _lastGate = gate = _directory.Find(header.EniId);
-        var counters = gate is null ? null : gate.Counters.ByReceiveThread(Index);
-        if (gate?.Port is { } port && port.Deliver(datagram.Payload, datagram.Length, header, path, Queue, counters, now))
-            return;
-        DeliverLater(payload, datagram.Payload, header, path, isKnown: gate is not null, now);
+        gate = _lastGate;
+        if (gate is null || gate.EniId != packet.Geneve.EniId)
+            _lastGate = gate = _directory.Find(packet.Geneve.EniId);
+        refusal = packet.ReadInner(datagram.Length);
+        if (refusal != DropReason.None)
+        {
+            (gate is null ? _counters[0] : gate.Counters.ByReceiveThread(Index))->Drop(refusal);
+            return false;
+        }
+
+        packet.Path = new(datagram.SourceAddress, datagram.DestinationAddress, datagram.SourcePort);
+        packet.Prefetch(gate?.Matcher);
+        return true;
     }
 
     // The endpoint is unknown, or its tunnel is not live: wait at the gate, making one first.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void DeliverLater(ReadOnlySpan<byte> payload, byte* start, in GwlbGeneveHeader header, in OuterPath path, bool isKnown, long now)
+    private void DeliverLater(ReceivedPacket packet, long now)
     {
-        // Forty bytes of Geneve make no endpoint: there must be a packet for it.
-        if (!isKnown && TunnelPort.Refusal(payload[header.Length..], header, out _) is not DropReason.None and var refusal)
-        {
-            _counters[0]->Drop(refusal);
-            return;
-        }
-
         while (true)
         {
-            if (_registry.Admit(header.EniId) is not { } gate)
+            if (_registry.Admit(packet.Geneve.EniId) is not { } gate)
             {
                 _counters[0]->Drop(DropReason.TooManyEnis);
                 return;
             }
 
             var counters = gate.Counters.ByReceiveThread(Index);
-            if (gate.TryHold(payload, path, Queue, counters, out var port)
-                && (port is null || port.Deliver(start, payload.Length, header, path, Queue, counters, now)))
+            if (!gate.TryHold(packet.Whole, packet.Path, Queue, counters, out var port))
+                continue;
+            if (port is null)
+                return;
+            packet.Prefetch(gate.Matcher);
+            if (port.Deliver(packet, Queue, counters, now))
                 return;
         }
     }

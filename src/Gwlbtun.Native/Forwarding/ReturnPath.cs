@@ -53,14 +53,21 @@ internal sealed unsafe class ReturnPath : IDisposable
     /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes.</summary>
     public byte* NextPacket => _batch.NextPacket;
 
-    /// <summary>Encapsulates the packet at <see cref="NextPacket"/> and queues it; sends when the batch is full.</summary>
+    /// <summary>Whether <see cref="NextPacket"/> is none: <see cref="Flush"/> comes first.</summary>
+    public bool IsFull => _batch.IsFull;
+
+    /// <summary>Keeps the packet that was read to <see cref="NextPacket"/>, until <see cref="Flush"/>.</summary>
+    public void KeepPacket() => _batch.TakeSlot();
+
+    /// <summary>Encapsulates a packet that was kept, where it lies, and queues it.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="length">Its bytes.</param>
     /// <param name="geneveHeader">The flow's Geneve header, echoed whole.</param>
-    /// <param name="length">Bytes of the inner packet.</param>
     /// <param name="path">The flow's outer addresses, as received.</param>
     /// <param name="counters">Where to count if it cannot be sent.</param>
-    public void Append(ReadOnlySpan<byte> geneveHeader, int length, in OuterPath path, CounterBlock* counters)
+    public void Append(byte* packet, int length, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {
-        var payload = _batch.NextPacket - geneveHeader.Length;
+        var payload = packet - geneveHeader.Length;
         var payloadLength = geneveHeader.Length + length;
         if (payloadLength > ushort.MaxValue - OuterHeader.Length)
         {
@@ -81,16 +88,17 @@ internal sealed unsafe class ReturnPath : IDisposable
         {
             _batch.Append(payload, payloadLength, path.LoadBalancerAddress, _genevePort);
         }
-
-        if (_batch.IsFull)
-            Flush();
     }
 
-    /// <summary>Sends what is queued.</summary>
+    /// <summary>Sends what is queued, and lets go of what was kept.</summary>
     public void Flush()
     {
         if (_batch.Count == 0)
+        {
+            _batch.Clear();
             return;
+        }
+
         if (_raw is not null)
             Send(_raw.Handle, 0, _batch.Count);
         else

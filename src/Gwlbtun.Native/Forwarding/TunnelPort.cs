@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 
@@ -67,46 +66,27 @@ public sealed unsafe class TunnelPort : IDisposable
         _observer.OnPortFault(this, device.Name, error);
     }
 
-    /// <summary>Why what follows a Geneve header is no packet to deliver, or <see cref="DropReason.None"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static DropReason Refusal(ReadOnlySpan<byte> packet, in GwlbGeneveHeader header, out InnerPacket inner)
-    {
-        var refusal = InnerPacket.TryParse(packet, out inner);
-        return refusal == DropReason.None && inner.ProtocolType != header.ProtocolType ? DropReason.InnerVersion : refusal;
-    }
-
-    /// <summary>Learns a received datagram's flow and writes its inner packet into the ingress device.</summary>
-    /// <param name="datagram">The Geneve datagram.</param>
-    /// <param name="length">Its length in bytes.</param>
-    /// <param name="header">Its Geneve header, accepted.</param>
-    /// <param name="path">Its outer addresses.</param>
+    /// <summary>Learns a received packet's flow and writes the packet into the ingress device.</summary>
+    /// <param name="packet">The packet, its flow prefetched.</param>
     /// <param name="queue">Which queue of the device to write through.</param>
     /// <param name="counters">Where to count.</param>
     /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
-    /// <returns>False when the device has failed: the datagram is not delivered, and not counted.</returns>
-    [SkipLocalsInit]
-    internal bool Deliver(byte* datagram, int length, in GwlbGeneveHeader header, in OuterPath path, int queue, CounterBlock* counters, long nowMs)
+    /// <returns>False when the device has failed: the packet is not delivered, and not counted.</returns>
+    internal bool Deliver(in ReceivedPacket packet, int queue, CounterBlock* counters, long nowMs)
     {
-        var packet = new ReadOnlySpan<byte>(datagram + header.Length, length - header.Length);
-        var refusal = Refusal(packet, header, out var inner);
-        if (refusal != DropReason.None)
-        {
-            counters->Drop(refusal);
-            return true;
-        }
-
         if (Gate.Matcher is { } matcher)
         {
             // Before the write: the answer may come back within it.
-            refusal = matcher.Learn(packet, inner, new ReadOnlySpan<byte>(datagram, header.Length), header, path, nowMs);
+            var refusal = matcher.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs);
             if (refusal != DropReason.None)
                 counters->Drop(refusal);
         }
 
-        var written = Ingress.Write(queue, datagram + header.Length, inner.Length);
+        var length = packet.Inner.Length;
+        var written = Ingress.Write(queue, packet.Datagram + packet.Geneve.Length, length);
         if (!written.IsError)
         {
-            counters->Count(inner.Length, nowMs);
+            counters->Count(length, nowMs);
             return true;
         }
 

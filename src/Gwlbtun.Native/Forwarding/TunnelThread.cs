@@ -21,6 +21,14 @@ public sealed unsafe class TunnelThread : DataThread
     private readonly int _budget;
     private readonly bool _trace;
 
+    // Packets of one queue that were read together, and the first fragments among them that were returned.
+    private readonly ReadPacket[] _packets = new ReadPacket[SendBatch.DefaultCapacity];
+    private readonly FlowKey[] _firsts = new FlowKey[SendBatch.DefaultCapacity];
+
+    // Packets that were read and not dealt with yet, and from where.
+    private QueueBinding? _reading;
+    private int _inHand;
+
     // Written under the lock, entries and array alike; read by the thread without it. A token is an index and a generation.
     private volatile QueueBinding?[] _bindings = new QueueBinding?[8];
     private uint _generation;
@@ -113,7 +121,12 @@ public sealed unsafe class TunnelThread : DataThread
         _return.Flush();
     }
 
-    private protected override void CountAbandoned() => _return.CountAbandoned();
+    private protected override void CountAbandoned()
+    {
+        if (_reading is not null)
+            _reading.Counters->Drop(DropReason.ThreadDied, (ulong)_inHand);
+        _return.CountAbandoned();
+    }
 
     private protected override void DisposeOwned()
     {
@@ -124,49 +137,96 @@ public sealed unsafe class TunnelThread : DataThread
     // Reads so many packets at most; answers how many there were.
     private int Drain(QueueBinding binding, int limit, long now)
     {
-        for (var taken = 0; taken < limit; taken++)
+        var taken = 0;
+        while (taken < limit)
         {
-            var packet = _return.NextPacket;
-            var read = binding.Device.Read(Index, packet, SendBatch.PacketBytes);
-            if (read.IsError)
+            var read = ReadSome(binding, limit - taken, now, out var isEmpty);
+            taken += read;
+            if (isEmpty)
             {
-                // ENOMEM and ENOBUFS pass by themselves.
-                if (read.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM))
-                    Fail(binding, read.Error);
                 binding.NoteEmptyAfter(taken);
-                return taken;
+                break;
             }
-
-            Return(binding, packet, read.Value, now);
         }
 
-        return limit;
+        return taken;
     }
 
-    [SkipLocalsInit]
-    private void Return(QueueBinding binding, byte* start, int length, long now)
+    // All are read before the first is returned, so that the look-ups of their flows do not wait for memory one by one.
+    private int ReadSome(QueueBinding binding, int limit, long now, out bool isEmpty)
     {
-        var packet = new ReadOnlySpan<byte>(start, length);
-        var gate = binding.Port.Gate;
+        if (_return.IsFull)
+            _return.Flush();
+        _reading = binding;
+        var read = 0;
+        var good = 0;
+        isEmpty = false;
+        for (; read < limit && !_return.IsFull; read++)
+        {
+            var start = _return.NextPacket;
+            var result = binding.Device.Read(Index, start, SendBatch.PacketBytes);
+            if (result.IsError)
+            {
+                // ENOMEM and ENOBUFS pass by themselves.
+                if (result.Errno is not (LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM))
+                    Fail(binding, result.Error);
+                isEmpty = true;
+                break;
+            }
+
+            if (!TryRead(binding, start, result.Value, out _packets[good]))
+                continue;
+            _return.KeepPacket();
+            good++;
+            _inHand++;
+        }
+
+        var firsts = 0;
+        for (var i = 0; i < good; i++, _inHand--)
+        {
+            ref readonly var packet = ref _packets[i];
+            if (Return(binding, packet, now) && packet.Inner.IsFirstFragment)
+                _firsts[firsts++] = FlowKey.OfFragment(packet.Bytes, packet.Inner, FragmentTeacher.LoadBalancer);
+        }
+
+        for (var i = 0; i < firsts; i++)
+            ReturnWaiting(binding, _firsts[i], now);
+        return read;
+    }
+
+    private bool TryRead(QueueBinding binding, byte* start, int length, out ReadPacket packet)
+    {
+        Unsafe.SkipInit(out packet);
+        packet.Start = start;
+        var bytes = new ReadOnlySpan<byte>(start, length);
         if (_trace)
-            _observer.OnPacketTrace(PacketTracePoint.FromTunnel, gate.EniId, packet);
-        var refusal = InnerPacket.TryParse(packet, out var inner);
+            _observer.OnPacketTrace(PacketTracePoint.FromTunnel, binding.Port.Gate.EniId, bytes);
+        var refusal = InnerPacket.TryParse(bytes, out packet.Inner);
         if (refusal != DropReason.None)
         {
             binding.Counters->Drop(refusal);
-            return;
+            return false;
         }
 
-        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
-        OuterPath path = default;
-        var headerLength = gate.Matcher is { } matcher ? matcher.Find(packet, inner, new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out path, now) : 0;
-        if (headerLength == 0 && !TryMatchLater(binding, packet, inner, new Span<byte>(header, GwlbGeneveHeader.MaximumLength), out headerLength, out path, now))
-            return;
+        if (binding.Port.Gate.Matcher is { } matcher)
+            packet.Probe = matcher.Prefetch(packet.Bytes, packet.Inner);
+        return true;
+    }
 
-        Count(binding, length, now);
-        _return.Append(new ReadOnlySpan<byte>(header, headerLength), inner.Length, path, binding.Counters);
-        if (inner.IsFirstFragment)
-            ReturnWaiting(binding, FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), new ReadOnlySpan<byte>(header, headerLength), path, now);
+    // Whether it went.
+    [SkipLocalsInit]
+    private bool Return(QueueBinding binding, in ReadPacket packet, long now)
+    {
+        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
+        var headerSpan = new Span<byte>(header, GwlbGeneveHeader.MaximumLength);
+        OuterPath path = default;
+        var headerLength = binding.Port.Gate.Matcher is { } matcher ? matcher.Find(packet.Probe, packet.Bytes, packet.Inner, headerSpan, out path, now) : 0;
+        if (headerLength == 0 && !TryMatchLater(binding, packet.Bytes, packet.Inner, headerSpan, out headerLength, out path, now))
+            return false;
+
+        Count(binding, packet.Inner.Length, now);
+        _return.Append(packet.Start, packet.Inner.Length, headerSpan[..headerLength], path, binding.Counters);
+        return true;
     }
 
     private void Count(QueueBinding binding, int length, long now)
@@ -206,14 +266,33 @@ public sealed unsafe class TunnelThread : DataThread
         return false;
     }
 
-    // Fragments that came before the first one of their packet go with its header.
+    // Fragments that came before the first one of their packet go the way that it has gone.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReturnWaiting(QueueBinding binding, in FlowKey key, ReadOnlySpan<byte> header, in OuterPath path, long now)
+    [SkipLocalsInit]
+    private void ReturnWaiting(QueueBinding binding, in FlowKey key, long now)
     {
         var gate = binding.Port.Gate;
-        int length;
-        while ((length = gate.WaitingFragments.Take(gate, key, new Span<byte>(_return.NextPacket, SendBatch.PacketBytes), now)) != 0)
-            _return.Append(header, length, path, binding.Counters);
+        var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
+        var headerSpan = new Span<byte>(header, GwlbGeneveHeader.MaximumLength);
+        while (gate.WaitingFragments.Count > 0)
+        {
+            if (_return.IsFull)
+                _return.Flush();
+            var start = _return.NextPacket;
+            var length = gate.WaitingFragments.Take(gate, key, new Span<byte>(start, SendBatch.PacketBytes), now);
+            if (length == 0)
+                return;
+            var headerLength = gate.Matcher!.FindFragment(key, headerSpan, out var path, now);
+            if (headerLength == 0)
+            {
+                // The record of the first had to give way to others at once.
+                binding.Counters->Drop(DropReason.FragmentWithoutFirst);
+                continue;
+            }
+
+            _return.KeepPacket();
+            _return.Append(start, length, headerSpan[..headerLength], path, binding.Counters);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -222,6 +301,16 @@ public sealed unsafe class TunnelThread : DataThread
         // Level-triggered: a failed queue would be reported for ever.
         Epoll.Remove(binding.Handle);
         binding.Port.ReportFault(binding.Device, error);
+    }
+
+    /// <summary>A packet that came out of a device, and the flow that it names.</summary>
+    private struct ReadPacket
+    {
+        public byte* Start;
+        public InnerPacket Inner;
+        public FlowProbe Probe;
+
+        public readonly ReadOnlySpan<byte> Bytes => new(Start, Inner.Length);
     }
 
     /// <summary>One queue of one device, as this thread watches it.</summary>

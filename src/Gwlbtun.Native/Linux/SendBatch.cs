@@ -11,6 +11,9 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <summary>Room in front of a packet: outer IPv4 and UDP (28) and the largest Geneve header (260).</summary>
     public const int Headroom = 288;
 
+    /// <summary>Slots of a batch, unless asked for otherwise.</summary>
+    public const int DefaultCapacity = 64;
+
     /// <summary>The largest IP packet that a slot takes, in bytes.</summary>
     public const int PacketBytes = 65_535;
 
@@ -22,7 +25,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
     private readonly IoVector* _vectors;
     private readonly InternetAddress* _names;
 
-    public SendBatch(int capacity = 64)
+    public SendBatch(int capacity = DefaultCapacity)
     {
         Capacity = capacity;
         _slots = (byte*)NativeMemory.AlignedAlloc((nuint)capacity * SlotStride, 4096);
@@ -35,14 +38,22 @@ internal sealed unsafe partial class SendBatch : IDisposable
 
     public int Capacity { get; }
 
+    /// <summary>Packets that are to be sent.</summary>
     public int Count { get; private set; }
 
-    public bool IsFull => Count == Capacity;
+    /// <summary>Slots that hold packets, to be sent or not.</summary>
+    public int SlotsTaken { get; private set; }
+
+    /// <summary>Whether no slot is free.</summary>
+    public bool IsFull => SlotsTaken == Capacity;
 
     /// <summary>Where the next packet is to be read to; its headers go in front.</summary>
-    public byte* NextPacket => _slots + ((nint)Count * SlotStride) + Headroom;
+    public byte* NextPacket => _slots + ((nint)SlotsTaken * SlotStride) + Headroom;
 
-    /// <summary>Takes the next slot's bytes, from <paramref name="start"/> on, into the batch.</summary>
+    /// <summary>Keeps what was read to <see cref="NextPacket"/> in its slot, until <see cref="Clear"/>.</summary>
+    public void TakeSlot() => SlotsTaken++;
+
+    /// <summary>Has bytes of a slot that was taken sent, after those of earlier calls.</summary>
     /// <param name="start">First byte to send, within the slot.</param>
     /// <param name="length">Bytes to send.</param>
     /// <param name="destinationAddress">IPv4, network byte order.</param>
@@ -80,7 +91,8 @@ internal sealed unsafe partial class SendBatch : IDisposable
         return !ready.IsError && (interest.Returned & PollFd.Out) != 0;
     }
 
-    public void Clear() => Count = 0;
+    /// <summary>Frees all slots.</summary>
+    public void Clear() => Count = SlotsTaken = 0;
 
     public void Dispose()
     {

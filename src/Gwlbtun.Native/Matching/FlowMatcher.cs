@@ -19,10 +19,11 @@ public sealed class FlowMatcher : IDisposable
     /// <summary>Creates an empty matcher.</summary>
     /// <param name="flows">The flow table's bounds.</param>
     /// <param name="fragments">The bounds of what is remembered of fragments.</param>
-    public FlowMatcher(FlowTableOptions flows, FragmentOptions fragments)
+    /// <param name="budget">What the flow tables of all endpoints may hold together; null when only the table's own bounds count.</param>
+    public FlowMatcher(FlowTableOptions flows, FragmentOptions fragments, FlowBudget? budget = null)
     {
         ArgumentNullException.ThrowIfNull(fragments);
-        Flows = new FlowTable(flows);
+        Flows = new FlowTable(flows, budget);
         Fragments = new FlowTable(new FlowTableOptions
         {
             MaxFlows = fragments.MaxRecords,
@@ -40,7 +41,19 @@ public sealed class FlowMatcher : IDisposable
     /// <summary>The fragmented packets, by addresses, protocol and identification.</summary>
     public FlowTable Fragments { get; }
 
+    /// <summary>
+    /// Names the flow, or the fragmented packet, that a packet belongs to by its own header, and has it brought into the cache. To be
+    /// called for a whole batch before the first of it is learned or looked up.
+    /// </summary>
+    /// <param name="packet">The inner packet.</param>
+    /// <param name="inner">What parsing it found.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FlowProbe Prefetch(ReadOnlySpan<byte> packet, in InnerPacket inner) => inner.IsLaterFragment
+        ? Fragments.Prefetch(FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer))
+        : Flows.Prefetch(FlowKey.From(packet, inner));
+
     /// <summary>Notes the header of a packet that came from the load balancer.</summary>
+    /// <param name="probe">What <see cref="Prefetch"/> made of the packet.</param>
     /// <param name="packet">The inner packet.</param>
     /// <param name="inner">What parsing it found.</param>
     /// <param name="geneveHeader">The whole Geneve header with its options, as it came.</param>
@@ -49,16 +62,18 @@ public sealed class FlowMatcher : IDisposable
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
     /// <returns>Why it was not noted, or <see cref="DropReason.None"/>.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public DropReason Learn(ReadOnlySpan<byte> packet, in InnerPacket inner, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs)
+    public DropReason Learn(
+        in FlowProbe probe, ReadOnlySpan<byte> packet, in InnerPacket inner, ReadOnlySpan<byte> geneveHeader, in GwlbGeneveHeader parsed, in OuterPath path, long nowMs)
     {
-        if (inner.IsLaterFragment)
-            return Fragments.Learn(FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), geneveHeader, parsed, path, nowMs).Reason;
-        return inner.HasBrokenHeaderChain
-            ? DropReason.FlowHeaderChain
-            : Flows.Learn(FlowKey.From(packet, inner), geneveHeader, parsed, path, nowMs).Reason;
+        if (inner.HasBrokenHeaderChain)
+            return DropReason.FlowHeaderChain;
+        return inner.IsLaterFragment
+            ? Fragments.Learn(probe, geneveHeader, parsed, path, nowMs).Reason
+            : Flows.Learn(probe, geneveHeader, parsed, path, nowMs, SignalOf(packet, inner)).Reason;
     }
 
     /// <summary>The header to return a packet with.</summary>
+    /// <param name="probe">What <see cref="Prefetch"/> made of the packet.</param>
     /// <param name="packet">The packet.</param>
     /// <param name="inner">What parsing it found.</param>
     /// <param name="headerOut">Receives the Geneve header as it came; at least 260 bytes.</param>
@@ -66,30 +81,29 @@ public sealed class FlowMatcher : IDisposable
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>
     /// <returns>The header's length, or 0 when it belongs to no flow that is known.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Find(ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs) =>
+    public int Find(in FlowProbe probe, ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs) =>
         inner.IsFragment || inner.HasBrokenHeaderChain || inner.Protocol is IpProtocol.Icmp or IpProtocol.IcmpV6
-            ? FindSpecial(packet, inner, headerOut, out path, nowMs)
-            : Flows.Find(FlowKey.From(packet, inner), headerOut, out path, nowMs);
+            ? FindSpecial(probe, packet, inner, headerOut, out path, nowMs)
+            : Flows.Find(probe, headerOut, out path, nowMs, SignalOf(packet, inner));
 
-    /// <summary>The header of a fragment without ports, as <see cref="Find"/> has it.</summary>
+    /// <summary>The header that a fragment without ports goes back with, or 0.</summary>
     internal int FindFragment(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
         Fragments.Find(key, headerOut, out path, nowMs);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int FindSpecial(ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs)
+    private int FindSpecial(in FlowProbe probe, ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
         if (inner.IsLaterFragment)
-            return Fragments.Find(FlowKey.OfFragment(packet, inner, FragmentTeacher.LoadBalancer), headerOut, out path, nowMs);
+            return Fragments.Find(probe, headerOut, out path, nowMs);
         if (inner.HasBrokenHeaderChain)
         {
             path = default;
             return 0;
         }
 
-        FlowKey key = FlowKey.From(packet, inner);
         int length = IcmpError.TryReadQuote(packet, inner, out ReadOnlySpan<byte> quote)
-            ? FindError(key, quote, headerOut, out path, nowMs)
-            : Flows.Find(key, headerOut, out path, nowMs);
+            ? FindError(probe, quote, headerOut, out path, nowMs)
+            : Flows.Find(probe, headerOut, out path, nowMs, SignalOf(packet, inner));
         if (length != 0 && inner.IsFirstFragment)
             RememberFirst(packet, inner, headerOut[..length], path, nowMs);
         return length;
@@ -97,12 +111,12 @@ public sealed class FlowMatcher : IDisposable
 
     // An error that the load balancer sent in goes on with its own header. One that was born here or behind answers the packet that it
     // quotes. What is left is one of a kind whose sender and receiver the load balancer knows for another ICMP flow.
-    private int FindError(in FlowKey key, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
+    private int FindError(in FlowProbe probe, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
-        int length = Flows.FindExact(key, headerOut, out path, nowMs);
+        int length = Flows.FindExact(probe, headerOut, out path, nowMs);
         if (length == 0)
             length = FindQuoted(quote, headerOut, out path, nowMs);
-        return length != 0 ? length : Flows.Find(key, headerOut, out path, nowMs);
+        return length != 0 ? length : Flows.Find(probe, headerOut, out path, nowMs);
     }
 
     private int FindQuoted(ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
@@ -122,6 +136,10 @@ public sealed class FlowMatcher : IDisposable
         _ = GwlbGeneveHeader.TryParse(geneveHeader, out GwlbGeneveHeader parsed);
         _ = Fragments.Learn(FlowKey.OfFragment(packet, inner, FragmentTeacher.FirstFragment), geneveHeader, parsed, path, nowMs);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private TcpSignal SignalOf(ReadOnlySpan<byte> packet, in InnerPacket inner) =>
+        Flows.TracksClosing && inner.Protocol == IpProtocol.Tcp ? TcpFlags.SignalOf(packet, inner) : TcpSignal.None;
 
     /// <summary>Forgets what has been idle too long, a slice at a time. One thread at a time.</summary>
     /// <param name="nowMs">Coarse monotonic time, milliseconds.</param>

@@ -117,8 +117,10 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     {
         foreach (var datagram in datagrams)
         {
-            datagram.CopyTo(new Span<byte>(_send.NextPacket, datagram.Length));
-            _send.Append(_send.NextPacket, datagram.Length, 0x0200007f, GenevePort);
+            var start = _send.NextPacket;
+            datagram.CopyTo(new Span<byte>(start, datagram.Length));
+            _send.TakeSlot();
+            _send.Append(start, datagram.Length, 0x0200007f, GenevePort);
             if (_send.IsFull)
                 Flush();
         }

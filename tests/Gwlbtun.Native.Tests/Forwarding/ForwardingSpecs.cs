@@ -268,7 +268,7 @@ public unsafe class ForwardingSpecs
         using var lab = new ForwardingLab();
         _ = lab.Establish(Eni);
         // Room for 64 datagrams of about 180 bytes on their way in, and for some of them on their way out.
-        NetworkNamespace.Shell("tc qdisc add dev lo root tbf rate 100kbit burst 13kb limit 2kb");
+        NetworkNamespace.Shell("tc qdisc add dev lo root tbf rate 8kbit burst 13kb limit 2kb");
 
         lab.Send([.. Enumerable.Range(0, 64).Select(_ => ForwardingLab.Datagram(Eni, 1))]);
 

@@ -53,7 +53,7 @@ public sealed class WaitingFragmentsSpecs : IDisposable
         var first = packets.Fragment(0, more: true, id: 7);
         Learn(_gate, first);
         Span<byte> header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
-        Assert.NotEqual(0, _gate.Matcher!.Find(first, Parsed(first), header, out _, 0));
+        Assert.NotEqual(0, _gate.Matcher!.Find(_gate.Matcher.Prefetch(first, Parsed(first)), first, Parsed(first), header, out _, 0));
 
         Assert.Equal(40, Wait(_gate, packets.Fragment(1480, more: false, id: 7)));
         Assert.Equal(0, _room.Count);
@@ -139,7 +139,7 @@ public sealed class WaitingFragmentsSpecs : IDisposable
     {
         var header = GeneveBytes.Standard().Build();
         Assert.Equal(DropReason.None, GwlbGeneveHeader.TryParse(header, out var parsed));
-        Assert.Equal(DropReason.None, gate.Matcher!.Learn(packet, Parsed(packet), header, parsed, new OuterPath(1, 2, 3), 0));
+        Assert.Equal(DropReason.None, gate.Matcher!.Learn(gate.Matcher.Prefetch(packet, Parsed(packet)), packet, Parsed(packet), header, parsed, new OuterPath(1, 2, 3), 0));
     }
 
     private static ulong Dropped(EniGate gate)

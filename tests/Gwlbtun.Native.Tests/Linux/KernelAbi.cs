@@ -179,6 +179,7 @@ internal static class KernelAbi
         "ReceiveBatch.SlotBytes",
         "ReceiveBatch.SlotStride",
         "RouteNetlink.AnswerBytes",
+        "SendBatch.DefaultCapacity",
         "SendBatch.Headroom",
         "SendBatch.PacketBytes",
         "SendBatch.SlotStride",

@@ -20,7 +20,7 @@ internal sealed class MatcherLab : IDisposable
         Assert.Equal(DropReason.None, InnerPacket.TryParse(packet, out var inner));
         var header = GeneveBytes.Standard(flowCookie: cookie).Build();
         Assert.Equal(DropReason.None, GwlbGeneveHeader.TryParse(header, out var parsed));
-        return _matcher.Learn(packet, inner, header, parsed, new OuterPath(node, 0x0200000A, sourcePort), nowMs);
+        return _matcher.Learn(_matcher.Prefetch(packet, inner), packet, inner, header, parsed, new OuterPath(node, 0x0200000A, sourcePort), nowMs);
     }
 
     /// <summary>The cookie that a packet goes back with, or <see cref="None"/>.</summary>
@@ -30,7 +30,7 @@ internal sealed class MatcherLab : IDisposable
     {
         Assert.Equal(DropReason.None, InnerPacket.TryParse(packet, out var inner));
         var header = new byte[GwlbGeneveHeader.MaximumLength];
-        var length = _matcher.Find(packet, inner, header, out var path, nowMs);
+        var length = _matcher.Find(_matcher.Prefetch(packet, inner), packet, inner, header, out var path, nowMs);
         if (length == 0)
             return (None, default);
         Assert.Equal(DropReason.None, GwlbGeneveHeader.TryParse(header.AsSpan(0, length), out var parsed));
