@@ -85,7 +85,7 @@ public class FlowSweepSpecs
         {
             BinaryPrimitives.WriteInt32BigEndian(packet.AsSpan(12), i);
             Assert.Equal(DropReason.None, InnerPacket.TryParse(packet, out var inner));
-            matcher.Learn(packet, inner, header, parsed, new OuterPath(1, 2, 3), SecondMs);
+            matcher.Learn(matcher.Prefetch(packet, inner), packet, inner, header, parsed, new OuterPath(1, 2, 3), SecondMs);
         }
     }
 }
