@@ -16,9 +16,8 @@ internal static partial class GatewayProcess
 {
     /// <summary>Checks the machine, binds, serves until a signal comes, and stops in order.</summary>
     /// <returns>The exit code: 0 after an ordered stop, 1 when it could not start or failed as a whole.</returns>
-    public static async Task<int> RunAsync(GatewaySettings settings, IReadOnlyList<string> notices)
+    public static async Task<int> RunAsync(GatewaySettings settings, IReadOnlyList<string> notices, StopSignals signals)
     {
-        var signals = new StopSignals();
         var preflight = Preflight.Run(settings);
         if (preflight.Errors.Count > 0)
             return Refuse(string.Join("\ngwlbtun: ", preflight.Errors));

@@ -44,14 +44,15 @@ internal sealed class StopSignals
         GC.KeepAlive(_registrations);
     }
 
-    private void OnSignal(PosixSignalContext context)
+    internal void OnSignal(PosixSignalContext context)
     {
-        // Cancel: the default action would end the process here and now.
-        context.Cancel = true;
         Action<PosixSignal>? handler;
         lock (_lock)
         {
             handler = _handler;
+            // Cancel: the default action would end the process here and now. That is for whoever asks twice while there is nothing to stop yet:
+            // a configuration that is read from a pipe may never come.
+            context.Cancel = handler is not null || _early.Count == 0;
             if (handler is null)
                 _early.Add(context.Signal);
         }
