@@ -19,13 +19,13 @@ internal enum StartupMode
 /// <param name="ConfigurationFile">The argument of <c>--config</c>, or null.</param>
 /// <param name="Layer">The keys that options set.</param>
 /// <param name="Notices">What was accepted, but has no effect.</param>
-/// <param name="Error">Why it is refused, or null.</param>
+/// <param name="Errors">Why it is refused; empty when it is not.</param>
 internal sealed record ParsedCommandLine(
     StartupMode Mode,
     string? ConfigurationFile,
     ConfigurationLayer Layer,
     IReadOnlyList<string> Notices,
-    string? Error);
+    IReadOnlyList<string> Errors);
 
 /// <summary>Understands the command line of the C++ handler and the options that were added to it.</summary>
 internal static class CommandLineParser
@@ -35,9 +35,6 @@ internal static class CommandLineParser
         var layer = new ConfigurationLayer();
         var notices = new List<string>();
         GetoptArguments getopt = GetoptArguments.Read(arguments);
-        if (getopt.Error is not null)
-            return new ParsedCommandLine(StartupMode.Run, null, layer, notices, getopt.Error);
-
         var command = new Command("gwlbtun");
         Dictionary<CommandOption, Option<string[]>> symbols = CommandOptions.All.ToDictionary(o => o, o => o.ToSymbol());
         foreach (Option<string[]> symbol in symbols.Values)
@@ -45,9 +42,6 @@ internal static class CommandLineParser
         ParseResult parsed = command.Parse(
             getopt.Canonical,
             new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
-            return new ParsedCommandLine(StartupMode.Run, null, layer, notices, parsed.Errors[0].Message);
-
         notices.AddRange(getopt.Operands.Select(o => $"'{o}' is ignored: it is not an option."));
         foreach ((CommandOption option, Option<string[]> symbol) in symbols)
         {
@@ -56,7 +50,7 @@ internal static class CommandLineParser
         }
 
         string? file = parsed.GetValue(symbols[CommandOptions.Config])?.LastOrDefault();
-        return new ParsedCommandLine(ModeOf(o => parsed.GetResult(symbols[o]) is not null), file, layer, notices, Error: null);
+        return new ParsedCommandLine(ModeOf(o => parsed.GetResult(symbols[o]) is not null), file, layer, notices, [.. getopt.Errors, .. parsed.Errors.Select(e => e.Message)]);
     }
 
     private static void Apply(CommandOption option, string[] values, ConfigurationLayer layer, List<string> notices)

@@ -9,6 +9,7 @@ internal sealed class GetoptArguments
 {
     private readonly List<string> _canonical = [];
     private readonly List<string> _operands = [];
+    private readonly List<string> _errors = [];
 
     private GetoptArguments()
     {
@@ -20,13 +21,13 @@ internal sealed class GetoptArguments
     /// <summary>What is neither an option nor an option's argument; the C++ handler ignored it.</summary>
     public IReadOnlyList<string> Operands => _operands;
 
-    /// <summary>What breaks the rules; null when nothing does. Reading stops there, and at a request for help.</summary>
-    public string? Error { get; private set; }
+    /// <summary>Everything that breaks the rules. Reading stops at a request for help.</summary>
+    public IReadOnlyList<string> Errors => _errors;
 
     public static GetoptArguments Read(IReadOnlyList<string> arguments)
     {
         var result = new GetoptArguments();
-        for (int i = 0; i < arguments.Count && result.Error is null && !result.AsksForHelp; i++)
+        for (int i = 0; i < arguments.Count && !result.AsksForHelp; i++)
         {
             string argument = arguments[i];
             if (argument == "--")
@@ -58,7 +59,7 @@ internal sealed class GetoptArguments
         if (!option.TakesArgument)
         {
             if (equals >= 0)
-                Error = $"option {option.Name} takes no argument";
+                _errors.Add($"option {option.Name} takes no argument");
             else
                 Add(option, argument: null);
             return 0;
@@ -82,7 +83,8 @@ internal sealed class GetoptArguments
             CommandOption? option = CommandOptions.All.FirstOrDefault(o => o.Letters.Contains(letter, StringComparison.Ordinal));
             if (option is null)
             {
-                Error = $"unknown option -{letter}" + (argument.Length > 2 ? $" in {argument}" : "");
+                // The letters behind it are those of a word, most likely.
+                _errors.Add($"unknown option -{letter}" + (argument.Length > 2 ? $" in {argument}" : ""));
                 return 0;
             }
 
@@ -104,7 +106,7 @@ internal sealed class GetoptArguments
     {
         if (next is null)
         {
-            Error = $"option {asWritten} needs an argument: {option.Argument}";
+            _errors.Add($"option {asWritten} needs an argument: {option.Argument}");
             return 0;
         }
 
@@ -137,9 +139,9 @@ internal sealed class GetoptArguments
             return old[0];
         if (matches.Length == 1)
             return matches[0];
-        Error = matches.Length == 0
+        _errors.Add(matches.Length == 0
             ? $"unknown option {name}"
-            : $"option {name} is ambiguous: {string.Join(", ", matches.Select(o => o.Name))}";
+            : $"option {name} is ambiguous: {string.Join(", ", matches.Select(o => o.Name))}");
         return null;
     }
 }

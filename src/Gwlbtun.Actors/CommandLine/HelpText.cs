@@ -33,7 +33,8 @@ internal static class HelpText
         Hooks:
         When the first packet of a load balancer endpoint arrives, gwlbtun creates the interfaces gwi-X and
         gwo-X and runs the command of -c; before it removes them it runs the command of -r. FILE is the path
-        of an executable, or a shell command to which the arguments are appended. The arguments:
+        of an executable, or a shell command to which the arguments are appended. A relative path starts from
+        the directory that gwlbtun is started in. The arguments:
           1  CREATE or DESTROY.
           2  The ingress interface, gwi-X: packets from the load balancer come out of it.
           3  The egress interface, gwo-X: packets routed into it go back to the load balancer. Those routed

@@ -24,11 +24,9 @@ public static class Startup
         IReadOnlyList<int> availableCores)
     {
         ParsedCommandLine line = CommandLineParser.Parse(arguments);
-        if (line.Error is not null)
-            return new StartupDecision.Exit(1, "", $"gwlbtun: {line.Error}\n\n{HelpText.Write()}");
-        if (line.Mode == StartupMode.PrintHelp)
+        if (line is { Mode: StartupMode.PrintHelp, Errors.Count: 0 })
             return new StartupDecision.Exit(0, HelpText.Write(), "");
-        if (line.Mode == StartupMode.PrintVersion)
+        if (line is { Mode: StartupMode.PrintVersion, Errors.Count: 0 })
             return new StartupDecision.Exit(0, $"gwlbtun {ProgramVersion.Full}\n", "");
 
         ConfigurationResult configuration = ConfigurationLoader.Load(new ConfigurationSources(
@@ -36,6 +34,12 @@ public static class Startup
             environment,
             line.Layer,
             availableCores));
+        if (line.Errors.Count > 0)
+        {
+            string others = configuration.Errors.Count > 0 ? Describe(configuration.Errors) + "\n" : "\n";
+            return new StartupDecision.Exit(1, "", $"{Lines(line.Errors)}{others}{HelpText.Write()}");
+        }
+
         if (configuration.Errors.Count > 0)
             return new StartupDecision.Exit(1, "", Describe(configuration.Errors));
 

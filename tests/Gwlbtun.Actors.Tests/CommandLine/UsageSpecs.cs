@@ -30,6 +30,33 @@ public class UsageSpecs
         Assert.EndsWith(HelpText.Write(), error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Should_report_every_wrong_option_and_what_else_is_wrong_with_the_configuration_at_once()
+    {
+        string error = Decide.ErrorsOfFile("geneve.prot = 1", ["--bogus", "-zj", "--udp", "4", "-p", "x", "--port"]);
+
+        Assert.Equal(
+            $"""
+            gwlbtun: unknown option --bogus
+            gwlbtun: unknown option -z in -zj
+            gwlbtun: option --udp is ambiguous: --udpthreads, --udpaffinity
+            gwlbtun: option --port needs an argument: PORT
+            gwlbtun: there are 2 errors in the configuration; nothing was started.
+              geneve.prot (FILE:1): there is no such key. Did you mean geneve.port?
+              health.port (option -p, --port): 'x' is not a number from 0 to 65535.
+
+            {HelpText.Write()}
+            """,
+            error);
+    }
+
+    [Theory]
+    [InlineData("--bogus --version")]
+    [InlineData("--bogus --help")]
+    [InlineData("--bogus --print-config")]
+    public void Should_not_do_what_was_asked_when_an_option_is_wrong(string line) =>
+        Assert.StartsWith("gwlbtun: unknown option --bogus\n\n", Decide.Error(Decide.OfLine(line)), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("-p abc", "health.port (option -p, --port): 'abc' is not a number from 0 to 65535.")]
     [InlineData("-p 99999", "health.port (option -p, --port): '99999' is not a number from 0 to 65535.")]
