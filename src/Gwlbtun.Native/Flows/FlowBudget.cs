@@ -39,6 +39,9 @@ public sealed class FlowBudget
     /// <summary>How many flows a table may have whatever the others do: at most 1,024, and at most half of the total for all floors together.</summary>
     public long Floor { get; }
 
+    /// <summary>The most flows that one table may have, with its floor.</summary>
+    internal long MaxOfOne => _shared + Floor;
+
     /// <summary>What the tables have taken beyond their floors.</summary>
     internal long SharedTaken => Volatile.Read(ref _taken.Value);
 

@@ -34,6 +34,9 @@ internal sealed unsafe class FlowCounters : IDisposable
         NativeMemory.Clear(_lines, (nuint)Bytes);
     }
 
+    /// <summary>What the table may hold at most, all others being empty.</summary>
+    public long MaxFlows => Math.Min(_maxFlows, _budget?.MaxOfOne ?? long.MaxValue);
+
     public static int Bytes => Lines * CacheLine;
 
     public long Evicted => Volatile.Read(ref Line(EvictedAt));

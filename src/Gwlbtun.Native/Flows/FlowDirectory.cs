@@ -19,7 +19,7 @@ namespace Gwlbtun.Native.Flows;
 internal sealed unsafe class FlowDirectory : IDisposable
 {
     // Of 16 slots in a bucket. With more, two choices begin to fail, and each insert has to search for a way out.
-    private const int CrowdedAt = 14;
+    public const int CrowdedAt = 14;
 
     // What the halves of a split start with: room for the flows to come next.
     private const int FillAfterSplit = 13;
@@ -115,9 +115,28 @@ internal sealed unsafe class FlowDirectory : IDisposable
                     return place;
             }
 
-            if (!TryGrow(segment) && !TrySplit(ref segment, hash))
+            if (!(segment->BucketCount == FlowSegment.MaxBuckets ? TrySplit(ref segment, hash) : TryGrow(segment)))
                 return FlowPlacement.FindPlace(segment, hash);
         }
+    }
+
+    /// <summary>
+    /// Has memory mapped and faulted in until the directory can have so many segments and buckets, with those that it has; false when
+    /// there is not so much. No gate is held meanwhile.
+    /// </summary>
+    public bool TryReserveMemory(long segments, long buckets)
+    {
+        // A segment gives back what it has after its halves have taken what they need.
+        return segments == 1
+            ? _buckets.TryReserveTotal(buckets)
+            : _segments.TryReserveTotal(segments + 1) && _buckets.TryReserveTotal(buckets + FlowSegment.MaxBuckets);
+    }
+
+    /// <summary>Has the next 2 MiB of a large directory mapped and faulted in before a flow needs them.</summary>
+    public void PrepareToGrow()
+    {
+        _segments.PrepareToGrow();
+        _buckets.PrepareToGrow();
     }
 
     public void Dispose()
@@ -136,7 +155,8 @@ internal sealed unsafe class FlowDirectory : IDisposable
         return (FlowSegment*)Volatile.Read(ref DirectoryArray.At(array, FlowSegment.PrefixOf(hash, array->Depth)));
     }
 
-    private bool TryGrow(FlowSegment* segment)
+    /// <summary>Adds a bucket to a segment that was taken; false when it has all it can have, or there is no memory.</summary>
+    public bool TryGrow(FlowSegment* segment)
     {
         if (segment->BucketCount == FlowSegment.MaxBuckets)
             return false;
@@ -147,12 +167,16 @@ internal sealed unsafe class FlowDirectory : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Puts two halves in the place of a segment that was taken. The one that covers the hash, taken, stands in for it; false, and
+    /// nothing has changed, when there is no memory.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TrySplit(ref FlowSegment* segment, ulong hash)
+    public bool TrySplit(ref FlowSegment* segment, ulong hash)
     {
         FlowSegment* whole = segment;
         int depth = whole->Depth + 1;
-        if (depth > MaxDepth || whole->BucketCount < FlowSegment.MaxBuckets)
+        if (depth > MaxDepth)
             return false;
 
         int upperCount = CountUpper(whole, depth);

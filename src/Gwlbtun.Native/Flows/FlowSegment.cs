@@ -74,6 +74,9 @@ internal unsafe struct FlowSegment
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong PrefixOf(ulong hash, int depth) => (hash >> 1) >> (63 - depth);
 
+    /// <summary>The first hash beyond those that the segment covers; 0 when it covers the last one.</summary>
+    public static ulong End(FlowSegment* segment) => segment->Depth == 0 ? 0 : (segment->Prefix + 1) << (64 - segment->Depth);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Covers(FlowSegment* segment, ulong hash) =>
         segment->BucketCount != 0 && PrefixOf(hash, segment->Depth) == segment->Prefix;

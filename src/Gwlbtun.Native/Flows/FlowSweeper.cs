@@ -86,7 +86,7 @@ internal sealed unsafe class FlowSweeper
     private void MoveBeyond(FlowSegment* segment)
     {
         _bucket = 0;
-        _position = segment->Depth == 0 ? 0 : (segment->Prefix + 1) << (64 - segment->Depth);
+        _position = FlowSegment.End(segment);
         if (_position == 0)
             _family++;
     }

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Native.Flows;
 
@@ -30,6 +31,9 @@ internal sealed unsafe class HeaderTemplates : IDisposable
     private const int MaxUngatedSteps = 8;
 
     private const int CacheLine = 64;
+
+    // From here on a chunk comes from the kernel, which zeroes each page when it is first touched: clearing 10 MB would take milliseconds.
+    private const int MappedFrom = 64 * 1024;
 
     private readonly FlowHash _hash;
     private readonly int _limit;
@@ -94,7 +98,13 @@ internal sealed unsafe class HeaderTemplates : IDisposable
     public void Dispose()
     {
         for (int chunk = 0; chunk < Chunks; chunk++)
-            NativeMemory.AlignedFree((void*)_chunks[chunk]);
+        {
+            if (SizeOf(chunk) < MappedFrom)
+                NativeMemory.AlignedFree((void*)_chunks[chunk]);
+            else if (_chunks[chunk] != 0)
+                Pages.Unmap((byte*)_chunks[chunk], SizeOf(chunk));
+        }
+
         NativeMemory.Free(_chunks);
         _bytes = 0;
     }
@@ -177,19 +187,26 @@ internal sealed unsafe class HeaderTemplates : IDisposable
         if (_chunks[chunk] != 0)
             return true;
 
-        nuint size = (nuint)(chunk == 0 ? 1 << FirstChunkBits : FirstOf(chunk)) * HeaderTemplate.SizeInBytes;
         try
         {
-            void* memory = NativeMemory.AlignedAlloc(size, CacheLine);
-            NativeMemory.Clear(memory, size);
-            Volatile.Write(ref _chunks[chunk], (nint)memory);
+            nuint size = SizeOf(chunk);
+            Volatile.Write(ref _chunks[chunk], (nint)Allocate(size));
             Volatile.Write(ref _bytes, _bytes + (long)size);
             return true;
         }
-        catch (OutOfMemoryException)
+        catch (Exception none) when (none is OutOfMemoryException or LinuxException)
         {
             return false;
         }
+    }
+
+    private static void* Allocate(nuint size)
+    {
+        if (size >= MappedFrom)
+            return Pages.Map(size);
+        void* memory = NativeMemory.AlignedAlloc(size, CacheLine);
+        NativeMemory.Clear(memory, size);
+        return memory;
     }
 
     private void TakeOut(ushort number)
@@ -226,4 +243,6 @@ internal sealed unsafe class HeaderTemplates : IDisposable
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FirstOf(int chunk) => chunk == 0 ? 0 : 1 << (chunk + FirstChunkBits - 1);
+
+    private static nuint SizeOf(int chunk) => (nuint)(chunk == 0 ? 1 << FirstChunkBits : FirstOf(chunk)) * HeaderTemplate.SizeInBytes;
 }

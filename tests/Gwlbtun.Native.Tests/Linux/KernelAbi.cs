@@ -83,6 +83,7 @@ internal static class KernelAbi
         ("NetlinkMessage.NewQdisc", "RTM_NEWQDISC"),
         ("NetlinkMessage.TcRoot", "TC_H_ROOT"),
         ("NetlinkMessage.TcaKind", "TCA_KIND"),
+        ("Pages.AdviseHugePage", "MADV_HUGEPAGE"),
         ("Pages.MapAnonymous", "MAP_ANONYMOUS"),
         ("Pages.MapPrivate", "MAP_PRIVATE"),
         ("Pages.ProtRead", "PROT_READ"),
