@@ -22,7 +22,7 @@ public sealed class CookieRefreshSpecs(ITestOutputHelper output) : MatchingSpecs
         for (uint round = 0; round < 5; round++)
         {
             var renewed = flow.Renewed(round);
-            await LearnAsync(gwlbtun, (renewed, renewed.Packet(round)));
+            await LearnAsync((renewed, renewed.Packet(round)));
             await ReturnAsync(renewed, renewed.Reply(round));
             await ReturnAsync(renewed, renewed.Packet(round));
         }
@@ -37,16 +37,16 @@ public sealed class CookieRefreshSpecs(ITestOutputHelper output) : MatchingSpecs
         var gwlbtun = await StartWithAsync(Sink);
         var forward = new GwlbFlow(Eni, 1, v6);
         var backward = forward.Backward(OtherNode);
-        await LearnAsync(gwlbtun, (forward, forward.Packet(0)), (backward, backward.Packet(0)));
+        await LearnAsync((forward, forward.Packet(0)), (backward, backward.Packet(0)));
         await ReturnAsync(backward, backward.Packet(1));
 
         // Begun anew by the client: what was known of the way back is of the old flow.
         var renewed = forward.Renewed();
-        await LearnAsync(gwlbtun, (renewed, renewed.Packet(2)));
+        await LearnAsync((renewed, renewed.Packet(2)));
         await ReturnAsync(renewed, backward.Packet(3));
         // Until the server's own packets come by.
         var renewedBackward = backward.Renewed();
-        await LearnAsync(gwlbtun, (renewedBackward, backward.Packet(4)));
+        await LearnAsync((renewedBackward, backward.Packet(4)));
         await ReturnAsync(renewedBackward, backward.Packet(5));
         await ReturnAsync(renewed, forward.Packet(5));
     }
@@ -61,7 +61,7 @@ public sealed class CookieRefreshSpecs(ITestOutputHelper output) : MatchingSpecs
         {
             var one = new GwlbFlow(Eni, 1, v6, protocol);
             var other = new GwlbFlow(Eni + 1, 1, v6, protocol).Renewed(900);
-            await LearnAsync(gwlbtun, (one, one.Packet(0)), (other, other.Packet(0)));
+            await LearnAsync((one, one.Packet(0)), (other, other.Packet(0)));
             using var egress = new DeviceSocket(Lab.Appliance, OtherGwo);
             for (uint round = 1; round < 5; round++)
             {
@@ -69,7 +69,7 @@ public sealed class CookieRefreshSpecs(ITestOutputHelper output) : MatchingSpecs
                 await ReturnAsync(other, other.Reply(round), egress);
                 // One endpoint's flow is begun anew; the other's is not touched by that.
                 one = one.Renewed();
-                await LearnAsync(gwlbtun, (one, one.Packet(round)));
+                await LearnAsync((one, one.Packet(round)));
             }
         }
     }

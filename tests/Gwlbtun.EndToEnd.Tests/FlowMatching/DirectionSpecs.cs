@@ -44,11 +44,11 @@ public sealed class DirectionSpecs(ITestOutputHelper output) : MatchingSpecs(out
         var gwlbtun = await StartWithAsync(Sink);
         var forward = new GwlbFlow(Eni, 1, v6);
         var backward = forward.Backward(OtherNode);
-        await LearnAsync(gwlbtun, (forward, forward.Packet(0)));
+        await LearnAsync((forward, forward.Packet(0)));
         await ReturnAsync(forward, forward.Packet(1));
         await ReturnAsync(forward, backward.Packet(1));
 
-        await LearnAsync(gwlbtun, (backward, backward.Packet(2)));
+        await LearnAsync((backward, backward.Packet(2)));
         await ReturnAsync(forward, forward.Packet(3));
         await ReturnAsync(backward, backward.Packet(3));
     }

@@ -29,7 +29,7 @@ public sealed class FragmentsInSpecs(ITestOutputHelper output) : MatchingSpecs(o
         (GwlbFlow Flow, uint Identification)[] packets = [(flow, 77), (flow, 78), (flow.Backward(OtherNode), 77), (new GwlbFlow(Eni, 2, v6), 77)];
 
         var fragments = order.SelectMany(position => packets.Select((packet, n) => Fragment(packet.Flow, packet.Identification, position, (uint)n + 1))).ToArray();
-        await LearnAsync(gwlbtun, fragments);
+        await LearnAsync(fragments);
         foreach (var (sender, fragment) in fragments.Reverse())
             await ReturnAsync(sender, fragment);
         foreach (var (sender, fragment) in fragments)
@@ -48,7 +48,7 @@ public sealed class FragmentsInSpecs(ITestOutputHelper output) : MatchingSpecs(o
         var gwlbtun = await StartWithAsync(Sink);
         GwlbFlow[] flows = [new(Eni, 1, v6), new GwlbFlow(Eni + 1, 1, v6).Renewed(500)];
         var fragments = new[] { 1, 2, 0 }.SelectMany(position => flows.Select(flow => Fragment(flow, 5, position, 1))).ToArray();
-        await LearnAsync(gwlbtun, fragments);
+        await LearnAsync(fragments);
 
         using var other = new DeviceSocket(Lab.Appliance, OtherGwo);
         foreach (var (sender, fragment) in fragments)

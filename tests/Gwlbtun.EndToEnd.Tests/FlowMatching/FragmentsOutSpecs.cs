@@ -42,7 +42,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     {
         var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 3s");
         GwlbFlow[] flows = [new(Eni, 1, v6), new(Eni, 2, v6)];
-        await LearnAsync(gwlbtun, [.. flows.Select(flow => (flow, flow.Packet(0)))]);
+        await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
         var fragments = flows.Select(flow => PacketShapes.Fragments(flow.Reply(1, 6000), 1200, 0xABC)).ToArray();
         foreach (var position in new[] { 4, 2, 1, 3 })
         {
@@ -68,7 +68,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     {
         var gwlbtun = await StartWithAsync(Sink);
         var flow = new GwlbFlow(Eni, 1, v6);
-        await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+        await LearnAsync((flow, flow.Packet(0)));
         var fragments = PacketShapes.Fragments(flow.Reply(1, 6000), 1200, 0xABC);
         foreach (var late in fragments[1..3])
             Egress.Send(late);
@@ -87,7 +87,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     {
         var gwlbtun = await StartWithAsync(Sink, "flows.fragments { timeout = 1s, wait = 0s }");
         var flow = new GwlbFlow(Eni, 1, v6);
-        await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+        await LearnAsync((flow, flow.Packet(0)));
         var fragments = PacketShapes.Fragments(flow.Reply(1, 3000), 1200, 0xABC);
         await ReturnAsync(flow, fragments[0]);
         await ReturnAsync(flow, fragments[1]);
@@ -106,7 +106,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         const int Most = 64, Sent = 10 * Most;
         var gwlbtun = await StartWithAsync(Sink, $"flows.fragments {{ max-per-eni = {Most}, wait = 0s }}");
         var flow = new GwlbFlow(Eni, 1, v6);
-        await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+        await LearnAsync((flow, flow.Packet(0)));
         var packets = Enumerable.Range(0, Sent).Select(n => PacketShapes.Fragments(flow.Reply((uint)n, 2000), 1200, (uint)n)).ToArray();
         foreach (var fragments in packets)
             await ReturnAsync(flow, fragments[0]);
@@ -123,7 +123,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         const int Sent = 20_000;
         var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 500ms");
         var flow = new GwlbFlow(Eni, 1);
-        await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+        await LearnAsync((flow, flow.Packet(0)));
         var before = gwlbtun.ResidentBytes;
         for (var n = 0; n < Sent; n++)
             Egress.Send(PacketShapes.Fragments(flow.Reply(1, 16_000), 8000, (uint)n)[1]);

@@ -34,7 +34,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
         GwlbFlow[] flows = [.. Enumerable.Range(1, 3).Select(n => SameHosts(n, v6, protocol))];
         if (protocol is InnerPackets.Icmp or InnerPackets.IcmpV6)
             flows = flows[..1]; // without ports there is one flow between two hosts
-        await LearnAsync(gwlbtun, [.. flows.Select(flow => (flow, flow.Packet(0)))]);
+        await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
 
         foreach (var flow in flows)
         {
@@ -56,7 +56,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
     {
         var gwlbtun = await StartWithAsync(Sink);
         GwlbFlow[] flows = [.. Enumerable.Range(1, 3).Select(n => SameHosts(n, v6, protocol))];
-        await LearnAsync(gwlbtun, [.. flows.Select(flow => (flow, flow.Packet(0)))]);
+        await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
         var header = v6 ? 40 : 20;
         foreach (var flow in flows)
         {
@@ -77,7 +77,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
         var gwlbtun = await StartWithAsync(Sink);
         foreach (var flow in new[] { SameHosts(1, v6: false, InnerPackets.Udp), SameHosts(2, v6: false, InnerPackets.Udp), SameHosts(1, v6: true, InnerPackets.Udp), SameHosts(2, v6: true, InnerPackets.Udp) })
         {
-            await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+            await LearnAsync((flow, flow.Packet(0)));
             var quoted = flow.IsV6
                 ? PacketShapes.WithExtensionHeaders(flow.Packet(1), PacketShapes.HopByHop, PacketShapes.DestinationOptions)
                 : PacketShapes.WithOptions(flow.Packet(1), 10);
@@ -97,7 +97,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
         var gwlbtun = await StartWithAsync(Sink);
         var forward = new GwlbFlow(Eni, 1, v6);
         var backward = forward.Backward(OtherNode);
-        await LearnAsync(gwlbtun, (forward, forward.Packet(0)), (backward, backward.Packet(0)));
+        await LearnAsync((forward, forward.Packet(0)), (backward, backward.Packet(0)));
 
         var type = v6 ? Unreachable6 : Unreachable4;
         await ReturnAsync(backward, IcmpErrors.Build(Router(v6), type, forward.Packet(1)));
@@ -126,7 +126,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
         var flow = new GwlbFlow(Eni, 1, v6);
         var fragments = PacketShapes.Fragments(flow.Packet(1, 3000), 1200, 42);
         var later = flow.Renewed(300);
-        await LearnAsync(gwlbtun, (flow, fragments[0]), (later, fragments[1]), (later, fragments[2]));
+        await LearnAsync((flow, fragments[0]), (later, fragments[1]), (later, fragments[2]));
 
         var type = v6 ? TimeExceeded6 : TimeExceeded4;
         await ReturnAsync(flow, IcmpErrors.Build(Router(v6), type, fragments[0]));
@@ -145,7 +145,7 @@ public sealed class IcmpErrorSpecs(ITestOutputHelper output) : MatchingSpecs(out
     {
         var gwlbtun = await StartWithAsync(Sink);
         var flow = new GwlbFlow(Eni, 1, v6);
-        await LearnAsync(gwlbtun, (flow, flow.Packet(0)));
+        await LearnAsync((flow, flow.Packet(0)));
         Egress.Send(IcmpErrors.Build(Router(v6), v6 ? TimeExceeded6 : TimeExceeded4, new GwlbFlow(Eni, 2, v6).Packet(1)));
         await WaitForDropsAsync(gwlbtun, "noFlow", 1);
         AssertNothingReturned();

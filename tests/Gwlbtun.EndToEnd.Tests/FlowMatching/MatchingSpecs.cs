@@ -12,7 +12,6 @@ namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
 public abstract class MatchingSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private DeviceSocket? _gwo;
-    private long _delivered;
 
     /// <summary>A second node of the load balancer, for tests that add it.</summary>
     internal static IPAddress OtherNode { get; } = IPAddress.Parse("10.77.0.3");
@@ -44,13 +43,13 @@ public abstract class MatchingSpecs(ITestOutputHelper output) : ApplianceSpecs(o
         await AssertReturnedAsync(flow, packet);
     }
 
-    /// <summary>Sends packets of flows and waits until the appliance has them: what they teach is learned then.</summary>
-    internal async Task LearnAsync(GwlbtunProcess gwlbtun, params (GwlbFlow Flow, byte[] Packet)[] packets)
+    /// <summary>Sends packets of flows and waits until they are delivered: what they teach is learned by then.</summary>
+    internal async Task LearnAsync(params (GwlbFlow Flow, byte[] Packet)[] packets)
     {
+        var before = Lab.Delivered;
         foreach (var (flow, packet) in packets)
             Gwlb.Send(flow, packet);
-        _delivered += packets.Length;
-        await WaitForReportAsync(gwlbtun, report => report.GetProperty("summary").GetProperty("totalPktsOut").GetInt64() == _delivered);
+        await Lab.WaitForDeliveredAsync(before + packets.Length);
     }
 
     /// <summary>Puts a packet into the egress device and asserts that it returns with this flow's header.</summary>

@@ -40,6 +40,21 @@ internal sealed class ApplianceLab : IDisposable
 
     public NetworkNamespace Appliance { get; }
 
+    /// <summary>How many packets gwlbtun has delivered since the lab was made, by the kernel's count of its ingress devices.</summary>
+    public long Delivered => Appliance.ReceivedPackets("gwi-");
+
+    /// <summary>Waits until gwlbtun has delivered so many; what the packets teach is learned by then.</summary>
+    public async Task WaitForDeliveredAsync(long count, TimeSpan? within = null)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        for (var delivered = Delivered; delivered < count; delivered = Delivered)
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > (within ?? TimeSpan.FromSeconds(5)))
+                throw new TimeoutException($"gwlbtun has delivered {delivered} packets, not {count}.");
+            await Task.Delay(2);
+        }
+    }
+
     /// <summary>One more namespace, removed together with the rest.</summary>
     public NetworkNamespace AddNamespace(string role)
     {

@@ -62,6 +62,16 @@ internal sealed partial class NetworkNamespace
     /// <summary>Runs a program inside, waits for its end, and returns what it printed; throws when it fails.</summary>
     public string Execute(params string[] command) => Command.Run("ip", ["netns", "exec", Name, .. command]);
 
+    /// <summary>How many packets came in on the devices whose names begin so: from a TUN device, what its program wrote into it.</summary>
+    public long ReceivedPackets(string prefix)
+    {
+        // proc(5): /proc/net shows the namespace of whoever looks.
+        var devices = Enter(() => File.ReadAllLines("/proc/thread-self/net/dev"));
+        return devices.Select(line => line.Split((char[])[' ', ':'], StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields[0].StartsWith(prefix, StringComparison.Ordinal))
+            .Sum(fields => long.Parse(fields[2]));
+    }
+
     /// <summary>Calls <paramref name="action"/> on a thread inside the namespace. A socket made there stays there.</summary>
     public T Enter<T>(Func<T> action)
     {

@@ -43,6 +43,8 @@ internal sealed class LoadBalancerPeer : IDisposable
     /// <summary>The next returned packet; throws when none comes.</summary>
     public async Task<ReturnedPacket> ReceiveAsync(TimeSpan? within = null)
     {
+        if (_returned.Reader.TryRead(out var waiting))
+            return waiting;
         using var timeout = new CancellationTokenSource(within ?? _patience);
         try
         {

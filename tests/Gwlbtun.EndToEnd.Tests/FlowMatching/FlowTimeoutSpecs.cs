@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
+
+/// <summary>How long flows are remembered, by their protocol.</summary>
+public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(output)
+{
+    private const byte Fin = 0x01, Ack = 0x10;
+
+    // A sweep goes over a small table many times a second; the rest is patience with a busy machine.
+    private static readonly TimeSpan _late = TimeSpan.FromSeconds(1.5);
+
+    [Fact]
+    public async Task Should_forget_flows_after_the_idle_time_of_their_protocol()
+    {
+        // -i is for TCP alone, and wins over the file.
+        var gwlbtun = await StartWithAsync(Sink, "flows.idle-timeout { tcp = 99s, udp = 4s, other = 6s }", "-i", "2");
+        GwlbFlow[] flows =
+        [
+            .. from v6 in new[] { false, true }
+               from protocol in new[] { InnerPackets.Tcp, InnerPackets.Udp, v6 ? InnerPackets.IcmpV6 : InnerPackets.Icmp }
+               select new GwlbFlow(Eni, 1, v6, protocol),
+        ];
+        var start = TimeProvider.System.GetTimestamp();
+        await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
+
+        foreach (var (protocol, seconds) in new[] { ("Tcp", 2), ("Udp", 4), ("Other", 6) })
+        {
+            foreach (var cache in new[] { $"v4FlowCache{protocol}", $"v6FlowCache{protocol}" })
+            {
+                var gone = await WaitForReportAsync(gwlbtun, report => FlowCount(report, cache) == 0, TimeSpan.FromSeconds(seconds) + _late);
+                Assert.Equal(1, TimedOut(gone, cache));
+                var elapsed = TimeProvider.System.GetElapsedTime(start);
+                Assert.InRange(elapsed, TimeSpan.FromSeconds(seconds), TimeSpan.FromSeconds(seconds) + _late);
+            }
+        }
+
+        foreach (var flow in flows)
+            Egress.Send(flow.Reply(1));
+        await WaitForDropsAsync(gwlbtun, "noFlow", flows.Length);
+        AssertNothingReturned();
+    }
+
+    [Fact]
+    public async Task Should_remember_flows_that_packets_of_either_direction_use()
+    {
+        var gwlbtun = await StartWithAsync(Sink, "flows.idle-timeout { tcp = 1s, udp = 1s, other = 1s }");
+        GwlbFlow[] received = [new(Eni, 1), new(Eni, 2, IsV6: true)], returned = [new(Eni, 3), new(Eni, 4, IsV6: true, InnerPackets.Tcp)], idle = [new(Eni, 5), new(Eni, 6, IsV6: true)];
+        await LearnAsync([.. received.Concat(returned).Concat(idle).Select(flow => (flow, flow.Packet(0)))]);
+        JsonElement report = default;
+        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        for (uint round = 1; round <= 20; round++)
+        {
+            await LearnAsync([.. received.Select(flow => (flow, flow.Packet(round)))]);
+            foreach (var flow in returned)
+                await ReturnAsync(flow, flow.Reply(round));
+            report = await gwlbtun.GetReportAsync();
+            await pace.WaitForNextTickAsync();
+        }
+        Assert.Equal(received.Length + returned.Length, FlowCount(report));
+        Assert.Equal(idle.Length, TimedOut(report));
+    }
+
+    [Fact]
+    public async Task Should_remember_closed_tcp_flows_as_long_as_others_unless_told_otherwise()
+    {
+        var gwlbtun = await StartWithAsync(Sink);
+        GwlbFlow[] flows = [new(Eni, 1, Protocol: InnerPackets.Tcp), new(Eni, 1, IsV6: true, Protocol: InnerPackets.Tcp)];
+        await LearnAsync([.. flows.Select(flow => (flow, Flagged(flow.Packet(0), Fin)))]);
+        foreach (var flow in flows)
+            await ReturnAsync(flow, Flagged(flow.Reply(1), Fin));
+        await Task.Delay(_late);
+        foreach (var flow in flows)
+            await ReturnAsync(flow, flow.Reply(2));
+    }
+
+    /// <summary>The TCP segment with one more flag. Nobody between the two ends looks at its checksum.</summary>
+    private static byte[] Flagged(byte[] packet, byte flag)
+    {
+        packet[(packet[0] >> 4 == 6 ? 40 : 20) + 13] = (byte)(Ack | flag);
+        return packet;
+    }
+}
