@@ -173,6 +173,7 @@ internal static class KernelAbi
         "Entry",
         "LineSplitter.MaximumLength",
         "LinkMonitor.BufferBytes",
+        "Pages.HugePage",
         "PortOwners.InodeColumn",
         "PortOwners.LocalAddressColumn",
         "PortOwners.StateColumn",
