@@ -46,15 +46,11 @@ public static class Startup
         string[] notices = [.. line.Notices, .. configuration.Warnings];
         return line.Mode switch
         {
-            StartupMode.CheckConfiguration => new StartupDecision.Exit(0, "OK\n", Lines([.. notices, .. WithoutEffect(configuration.Settings)])),
+            StartupMode.CheckConfiguration => new StartupDecision.Exit(0, "OK\n", Lines(notices)),
             StartupMode.PrintConfiguration => new StartupDecision.Exit(0, configuration.Effective.Print(), Lines(notices)),
-            _ => new StartupDecision.Run(configuration.Settings, [.. notices, .. WithoutEffect(configuration.Settings)]),
+            _ => new StartupDecision.Run(configuration.Settings, notices),
         };
     }
-
-    // Tables grow in steps of microseconds whatever their size, so that nothing waits for room that was not made.
-    private static IEnumerable<string> WithoutEffect(GatewaySettings settings) =>
-        settings.Flows.Reserve.Count > 0 ? ["flows.reserve has no effect yet: flow tables grow as flows come."] : [];
 
     private static string Describe(IReadOnlyList<ConfigurationError> errors)
     {

@@ -1,8 +1,9 @@
 using System.Globalization;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Configuration;
 
-/// <summary>Room made beforehand in the flow tables, as <c>--reserve</c> of the C++ handler v3.2 asks for it.</summary>
+/// <summary>Room made beforehand in the flow table of an ENI, as <c>--reserve</c> of the C++ handler v3.2 asks for it.</summary>
 /// <param name="EniId">The ENI it is for; null = every ENI without a reservation of its own.</param>
 /// <param name="V4Tcp">IPv4 TCP flows.</param>
 /// <param name="V4Udp">IPv4 UDP flows.</param>
@@ -13,6 +14,12 @@ namespace Gwlbtun.Actors.Configuration;
 public sealed record FlowReservation(ulong? EniId, int V4Tcp, int V4Udp, int V4Other, int V6Tcp, int V6Udp, int V6Other)
 {
     internal const string Syntax = "[vpce-ID:]v4TCP,v4UDP,v4Other,v6TCP,v6UDP,v6Other";
+
+    /// <summary>IPv4 flows of all protocols: they share one table.</summary>
+    public long V4 => (long)V4Tcp + V4Udp + V4Other;
+
+    /// <summary>IPv6 flows of all protocols.</summary>
+    public long V6 => (long)V6Tcp + V6Udp + V6Other;
 
     private const int Counts = 6;
     private static readonly string[] _eniPrefixes = ["vpce-", "eni-"];
@@ -43,6 +50,10 @@ public sealed record FlowReservation(ulong? EniId, int V4Tcp, int V4Udp, int V4O
         reservation = new FlowReservation(eniId, counts[0], counts[1], counts[2], counts[3], counts[4], counts[5]);
         return true;
     }
+
+    /// <summary>Writes it as it is read.</summary>
+    public override string ToString() =>
+        $"{(EniId is { } eni ? EniName.VpceId(eni) + ":" : "")}{V4Tcp},{V4Udp},{V4Other},{V6Tcp},{V6Udp},{V6Other}";
 
     private static bool TryParseEni(string text, out ulong id)
     {

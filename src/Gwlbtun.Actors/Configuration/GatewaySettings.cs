@@ -78,7 +78,7 @@ public sealed record HoldSettings(int PacketsPerEni, long BytesPerEni, long Byte
 /// <param name="MaxPerEni">The most flows in one ENI's table.</param>
 /// <param name="MaxTotal">The most flows of all ENIs together; it bounds <paramref name="MaxPerEni"/>.</param>
 /// <param name="Fragments">What is remembered of fragments.</param>
-/// <param name="Reserve">Room made for flows beforehand.</param>
+/// <param name="Reserve">Room made in flow tables before their tunnels are opened; see <see cref="FlowReservations.For"/>.</param>
 public sealed record FlowSettings(
     FlowIdleTimeouts IdleTimeout,
     TimeSpan TcpClosingTimeout,

@@ -15,18 +15,16 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
     public GatewaySettings Bind()
     {
         LoggingSettings logging = BindLogging();
+        GeneveSettings geneve = BindGeneve();
+        var threads = new ThreadSettings(
+            BindThreads(SettingKeys.ThreadsUdp, SettingKeys.ThreadsUdpAffinity, SettingKeys.MaximumReceiveThreads),
+            BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads));
+        TunnelSettings tunnel = BindTunnel();
         return new GatewaySettings(
-            new GeneveSettings(
-                (ushort)Get(SettingKeys.GenevePort),
-                Get(SettingKeys.GeneveBind),
-                (int)Get(SettingKeys.GeneveReceiveBuffer),
-                Get(SettingKeys.GeneveBusyPoll),
-                Get(SettingKeys.GeneveTakeover)),
-            new ThreadSettings(
-                BindThreads(SettingKeys.ThreadsUdp, SettingKeys.ThreadsUdpAffinity, SettingKeys.MaximumReceiveThreads),
-                BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads)),
-            BindTunnel(),
-            BindFlows(),
+            geneve,
+            threads,
+            tunnel,
+            BindFlows(tunnel.MaxEnis),
             BindHooks(),
             new HealthSettings((ushort)Get(SettingKeys.HealthPort), Get(SettingKeys.HealthFormat), Get(SettingKeys.HealthStatusOnly)),
             new ShutdownSettings(Get(SettingKeys.ShutdownDrain)),
@@ -34,6 +32,13 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             BindRestart(),
             effective.ToAkka(logging.Core));
     }
+
+    private GeneveSettings BindGeneve() => new(
+        (ushort)Get(SettingKeys.GenevePort),
+        Get(SettingKeys.GeneveBind),
+        (int)Get(SettingKeys.GeneveReceiveBuffer),
+        Get(SettingKeys.GeneveBusyPoll),
+        Get(SettingKeys.GeneveTakeover));
 
     private TunnelSettings BindTunnel()
     {
@@ -50,7 +55,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             hold);
     }
 
-    private FlowSettings BindFlows()
+    private FlowSettings BindFlows(int maxEnis)
     {
         var flows = new FlowSettings(
             new FlowIdleTimeouts(Get(SettingKeys.FlowsIdleTcp), Get(SettingKeys.FlowsIdleUdp), Get(SettingKeys.FlowsIdleOther)),
@@ -60,7 +65,19 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             new FragmentSettings(Get(SettingKeys.FragmentsMaxPerEni), Get(SettingKeys.FragmentsTimeout), Get(SettingKeys.FragmentsWait)),
             Get(SettingKeys.FlowsReserve));
         RequireOrder(SettingKeys.FragmentsWait, flows.Fragments.Wait, SettingKeys.FragmentsTimeout, flows.Fragments.Timeout);
+        foreach (string excess in FlowReservations.Excesses(flows, maxEnis))
+            ReportExcess(excess);
         return flows;
+    }
+
+    // The C++ handler's flow caches had no bound, so that its command lines may ask for more than there is.
+    private void ReportExcess(string excess)
+    {
+        var error = new ConfigurationError(SettingKeys.FlowsReserve.Path, effective[SettingKeys.FlowsReserve].Origin, excess);
+        if (error.Origin is SettingOrigin.Option)
+            Warnings.Add($"{error} No more than that is reserved.");
+        else
+            Errors.Add(error);
     }
 
     private HookSettings BindHooks() => new(

@@ -103,7 +103,13 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<OpenFailed>(failed => throw new TunnelFailedException(failed.Reason));
         Receive<RetireEni>(_ => _retirement = Retirement.Stopping);
 
-        OpenPortAsync(_services, _gate).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+        OpenAsync(_services, _gate).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
+    }
+
+    private static async Task<TunnelPort> OpenAsync(TunnelServices services, EniGate gate)
+    {
+        await FlowRoom.ReserveAsync(gate, services.Settings.Flows, services.Logger).ConfigureAwait(false);
+        return await OpenPortAsync(services, gate).ConfigureAwait(false);
     }
 
     /// <summary>

@@ -25,6 +25,9 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: tried anew after it was parked")]
     public static partial void EniUnparked(this ILogger logger, string eni);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: no memory for all the flows of flows.reserve = {Reservation}; its table grows as flows come")]
+    public static partial void FlowsNotReserved(this ILogger logger, string eni, string reservation);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: defect in the handler")]
     public static partial void EniDefect(this ILogger logger, Exception defect, string eni);
 

@@ -47,12 +47,12 @@ public partial class ReadmeSpecs
     }
 
     [Fact]
-    public void Should_list_every_option_that_has_an_effect_but_the_reservation_of_flows()
+    public void Should_list_every_option_that_has_an_effect()
     {
         var listed = Section("Options").SelectMany(line => Option().Matches(line)).Select(option => option.Groups[1].Value).ToHashSet();
         var left = CommandOptions.All.Where(option => !listed.Contains(option.Name));
 
-        Assert.Equal([CommandOptions.Reserve, CommandOptions.Ebpf, CommandOptions.EbpfInterface], left);
+        Assert.Equal([CommandOptions.Ebpf, CommandOptions.EbpfInterface], left);
     }
 
     [Fact]
