@@ -9,8 +9,8 @@ using Gwlbtun.Native.Wire;
 namespace Gwlbtun.Actors.Tunnels;
 
 /// <summary>
-/// Owns one endpoint's device pair, from its making to its end: settles what a former pair left behind, opens the devices, has the CREATE hook run,
-/// opens the gate to the packets that wait, and sweeps the flow table. When a device fails it throws, and its supervisor builds another in its place;
+/// Owns one endpoint's device pair, from its making to its end: settles what a former pair left behind, makes room for flows, opens the devices,
+/// has the CREATE hook run, opens the gate to the packets that wait, and sweeps the flow table. When a device fails it throws, and its supervisor builds another in its place;
 /// when it is idle or the handler stops, it retires: gate, DESTROY hook, devices, in this order.
 /// </summary>
 /// <remarks>
