@@ -35,13 +35,13 @@ public partial class FlowMatchingPageSpecs
     }
 
     [Fact]
-    public void Should_state_the_default_of_every_setting_of_flows_but_the_reservation()
+    public void Should_state_the_default_of_every_setting_of_flows()
     {
         var effective = ConfigurationLoader.Load(new ConfigurationSources(null, Decide.NoEnvironment, new ConfigurationLayer(), [0])).Effective;
         var stated = Rows("Bounds and time-outs").Select(row => (Default: Code().Match(row[1]), Key: Code().Match(row[2])))
             .Where(row => row.Key.Success)
             .Select(row => (row.Key.Groups[1].Value, row.Default.Groups[1].Value));
-        var settings = SettingKeys.All.Where(key => key.Path.StartsWith("flows.", StringComparison.Ordinal) && key.Path != "flows.reserve")
+        var settings = SettingKeys.All.Where(key => key.Path.StartsWith("flows.", StringComparison.Ordinal))
             .Select(key => (key.Path, HoconWriter.WriteValue(effective[key])));
 
         Assert.Equal(settings.Order(), stated.Order());
@@ -65,7 +65,7 @@ public partial class FlowMatchingPageSpecs
         .Where(cells => cells[0] is not ("what" or "reason" or "case"));
 
     private static bool Declares(string source, string type, string method) =>
-        Regex.IsMatch(source, $@"\bclass {type}\b") && Regex.IsMatch(source, $@"\bpublic (?:async )?(?:void|Task) {method}\(");
+        Regex.IsMatch(source, $@"\bclass {type}\b") && Regex.IsMatch(source, $@"\bpublic (?:async |unsafe )?(?:void|Task) {method}\(");
 
     private static string FindRepository()
     {
