@@ -137,6 +137,7 @@ internal sealed unsafe class Blaster : IDisposable
             byte* packet = batch.NextPacket;
             int length = _plan.Write(new Span<byte>(packet, SendBatch.PacketBytes), _number);
             int headers = _loadBalancer.Encapsulate(packet, length, flow, out uint target);
+            batch.TakeSlot();
             batch.Append(packet - headers, headers + length, target, 0);
             _inFlight.Sent(_number, now);
         }

@@ -93,6 +93,7 @@ internal sealed unsafe class Bridge : IDisposable
             if (!TryRoute(new ReadOnlySpan<byte>(packet, length), side, nowMs, out Flow flow))
                 continue;
             int headers = _loadBalancer.Encapsulate(packet, length, flow, out uint target);
+            batch.TakeSlot();
             batch.Append(packet - headers, headers + length, target, 0);
         }
 
