@@ -15,6 +15,9 @@ public sealed class FlowBudget
 {
     private const long HighestFloor = 1024;
 
+    // An eighth of the total for the floors: one busy endpoint has nearly all of it.
+    private const long LeastSharedParts = 8;
+
     private readonly long _shared;
     private readonly int _maxTables;
     private int _tables;
@@ -28,7 +31,7 @@ public sealed class FlowBudget
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTotal, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTables, 1);
         MaxTotal = maxTotal;
-        Floor = Math.Min(HighestFloor, maxTotal / (2L * maxTables));
+        Floor = Math.Min(HighestFloor, maxTotal / (LeastSharedParts * maxTables));
         _maxTables = maxTables;
         _shared = maxTotal - (Floor * maxTables);
     }
@@ -36,7 +39,7 @@ public sealed class FlowBudget
     /// <summary>The most flows in all tables together.</summary>
     public long MaxTotal { get; }
 
-    /// <summary>How many flows a table may have whatever the others do: at most 1,024, and at most half of the total for all floors together.</summary>
+    /// <summary>How many flows a table may have whatever the others do: at most 1,024, and at most an eighth of the total for all floors together.</summary>
     public long Floor { get; }
 
     /// <summary>The most flows that one table may have, with its floor.</summary>

@@ -10,10 +10,10 @@ public class FlowBudgetSpecs
 
     [Theory]
     [InlineData(2_000_000, 10, 1_024)]
-    [InlineData(2_000_000, 1_024, 976)]
-    [InlineData(100, 10, 5)]
+    [InlineData(2_000_000, 1_024, 244)]
+    [InlineData(100, 10, 1)]
     [InlineData(10, 10, 0)]
-    public void Should_set_no_more_than_half_of_the_total_aside_for_floors(long maxTotal, int maxTables, long floor) =>
+    public void Should_set_no_more_than_an_eighth_of_the_total_aside_for_floors(long maxTotal, int maxTables, long floor) =>
         Assert.Equal(floor, new FlowBudget(maxTotal, maxTables).Floor);
 
     [Fact]
@@ -81,9 +81,9 @@ public class FlowBudgetSpecs
         using var further = new FlowTable(new FlowTableOptions(), budget);
 
         Learn(further, 2_000);
-        Assert.Equal(500, SampleFlow.CountAll(further));
+        Assert.Equal(875, SampleFlow.CountAll(further));
         Learn(first, 2_000);
-        Assert.Equal(500, SampleFlow.CountAll(first));
+        Assert.Equal(125, SampleFlow.CountAll(first));
     }
 
     [Fact]
