@@ -16,6 +16,7 @@ package_of() {
     setpriv | unshare) apt=util-linux dnf=util-linux ;;
     shellcheck) apt=shellcheck dnf=ShellCheck ;;
     tc) apt=iproute2 dnf=iproute-tc ;;
+    tracepath) apt=iputils-tracepath dnf=iputils ;;
     tshark) apt=tshark dnf=wireshark-cli ;;
     *) apt=$program dnf=$program ;;
   esac
