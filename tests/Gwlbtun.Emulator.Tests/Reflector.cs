@@ -10,11 +10,20 @@ internal sealed record Reply(byte[] Payload, IPAddress Source, ushort SourcePort
     /// <summary>Bytes of the Geneve header that the load balancer writes.</summary>
     public const int InnerOffset = 40;
 
+    /// <summary>The load balancer's outer address that it came from, and goes back to.</summary>
+    public required IPAddress Destination { get; init; }
+
+    /// <summary>The Geneve header.</summary>
+    public byte[] Header => Payload[..InnerOffset];
+
     /// <summary>The packet inside.</summary>
     public byte[] Inner => Payload[InnerOffset..];
 
     /// <summary>A copy with another packet inside.</summary>
     public Reply WithInner(byte[] packet) => this with { Payload = [.. Payload[..InnerOffset], .. packet] };
+
+    /// <summary>A copy with the headers of another one.</summary>
+    public Reply WithHeadersOf(Reply other) => other with { Payload = [.. other.Header, .. Inner] };
 
     /// <summary>A copy with one byte of the UDP payload changed.</summary>
     public Reply WithFlippedByte(int offset, byte mask = 0x55)
@@ -93,10 +102,9 @@ internal sealed unsafe class Reflector : IDisposable
 
     private void Play(in ReceivedDatagram datagram)
     {
-        uint loadBalancer = datagram.SourceAddress;
-        Reply right = new(new ReadOnlySpan<byte>(datagram.Payload, datagram.Length).ToArray(), new IPAddress(datagram.DestinationAddress), datagram.SourcePort, (ushort)_port);
+        Reply right = new(new ReadOnlySpan<byte>(datagram.Payload, datagram.Length).ToArray(), new IPAddress(datagram.DestinationAddress), datagram.SourcePort, (ushort)_port) { Destination = new IPAddress(datagram.SourceAddress) };
         foreach (Reply reply in _play!(right, _count++))
-            Append(reply.Payload, BitConverter.ToUInt32(reply.Source.GetAddressBytes()), loadBalancer, reply.SourcePort, reply.DestinationPort);
+            Append(reply.Payload, BitConverter.ToUInt32(reply.Source.GetAddressBytes()), BitConverter.ToUInt32(reply.Destination.GetAddressBytes()), reply.SourcePort, reply.DestinationPort);
     }
 
     private void Append(ReadOnlySpan<byte> payload, uint source, uint destination, ushort sourcePort, ushort destinationPort)

@@ -1,3 +1,5 @@
+using Gwlbtun.Emulator.Blasting.Cases;
+
 namespace Gwlbtun.Emulator.Blasting;
 
 /// <summary>Protocols of the generated flows; a mix takes them in turn.</summary>
@@ -20,7 +22,7 @@ internal enum BlastIp
 /// <summary>What traffic to generate.</summary>
 internal sealed record BlastOptions
 {
-    /// <summary>Flows, 1 to <see cref="TrafficPlan.MaximumFlows"/>.</summary>
+    /// <summary>Flows, 1 to <see cref="InnerAddresses.MaximumFlows"/>.</summary>
     public int Flows { get; init; } = 64;
 
     /// <summary>Inner packet sizes; raised to what the headers and a packet number need.</summary>
@@ -46,6 +48,9 @@ internal sealed record BlastOptions
 
     /// <summary>Percent of the packets that may stay away.</summary>
     public double MaximumLoss { get; init; }
+
+    /// <summary>What the traffic has beyond whole packets of flows that keep their header; null is nothing.</summary>
+    public CaseOptions? Cases { get; init; }
 
     /// <summary>How long to wait for the last packets after the last one that came.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromMilliseconds(500);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gwlbtun.Emulator.Blasting.Cases;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Native.Linux;
 
@@ -31,6 +32,9 @@ internal sealed record BlastResult
     /// <summary>Datagrams that the emulator's own socket had no room for: its fault, not the appliance's.</summary>
     public required uint ReceiveOverflows { get; init; }
 
+    /// <summary>What was sent beyond whole packets.</summary>
+    public CaseCounts? Cases { get; init; }
+
     public long Lost => Sent - Returned;
 
     public double LossPercent => Sent == 0 ? 0 : 100.0 * Lost / Sent;
@@ -55,6 +59,8 @@ internal sealed record BlastResult
         List<string> objections = [.. Judgements.Objections(allowed)];
         if (Sent == 0)
             objections.Add("nothing was sent");
+        if (Cases is not null)
+            objections.AddRange(Cases.Objections());
         if (SendErrors != 0)
             objections.Add(string.Create(CultureInfo.InvariantCulture, $"{SendErrors} packets could not be sent, the last for {LastSendError}"));
         if (LossPercent > maximumLoss)

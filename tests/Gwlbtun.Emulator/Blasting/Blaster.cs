@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using Gwlbtun.Emulator.Judging;
+using Gwlbtun.Emulator.Blasting.Cases;
 using Gwlbtun.Emulator.LoadBalancing;
 using Gwlbtun.Emulator.Network;
-using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Emulator.Blasting;
 
@@ -10,7 +9,7 @@ namespace Gwlbtun.Emulator.Blasting;
 /// Sends generated flows to the targets and judges what returns, on one thread: at a rate, or in a closed loop with so many packets on
 /// their way.
 /// </summary>
-internal sealed unsafe class Blaster : IDisposable
+internal sealed class Blaster : IDisposable
 {
     private const int BatchSize = 64;
     private const long NanosecondsPerSecond = 1_000_000_000;
@@ -25,18 +24,8 @@ internal sealed unsafe class Blaster : IDisposable
     private readonly LoadBalancer _loadBalancer;
     private readonly GeneveChannel _channel;
     private readonly Readiness _readiness;
-    private readonly TrafficPlan _plan;
-    private readonly Flow[] _flows;
-    private readonly uint[] _nextSequence;
-    private readonly InFlight _inFlight;
-    private readonly LatencyHistogram _latency = new();
-    private readonly byte[] _expected = new byte[65_536];
+    private readonly Traffic _traffic;
     private readonly long _startedAt = Stopwatch.GetTimestamp();
-    private long _number;
-    private long _sent;
-    private long _returned;
-    private long _returnedBytes;
-    private long _refused;
     private long _givenUp;
     private long _lastSweep;
 
@@ -44,16 +33,15 @@ internal sealed unsafe class Blaster : IDisposable
     {
         _options = options;
         _loadBalancer = loadBalancer;
-        _plan = new TrafficPlan(options, loadBalancerOptions.Endpoints);
-        _flows = [.. Enumerable.Range(0, options.Flows).Select(_plan.NewFlow)];
-        _nextSequence = new uint[options.Flows];
-        _inFlight = new InFlight(options.Window);
         _channel = new GeneveChannel(loadBalancerOptions, loadBalancer);
-        _readiness = new Readiness(_channel.ReceiveHandle, _channel.StrayHandle);
+        _readiness = new Readiness(_channel.Handles);
+        _traffic = options.Cases is { } cases
+            ? new CaseTraffic(options, cases, loadBalancerOptions.Endpoints, loadBalancer, _channel)
+            : new PlainTraffic(options, loadBalancerOptions.Endpoints, loadBalancer, _channel);
     }
 
     // What is sent and neither returned, refused, nor given up.
-    private long Outstanding => _sent - _returned - _refused - _givenUp;
+    private long Outstanding => _traffic.Sent - _traffic.Returned - _traffic.Refused - _givenUp;
 
     public void Dispose() => _channel.Dispose();
 
@@ -65,9 +53,9 @@ internal sealed unsafe class Blaster : IDisposable
         long end = start + Nanoseconds(_options.Duration);
         long lastProgress = start;
         long now = start;
-        while (now < end && _number < (_options.Packets ?? long.MaxValue) && !stop.IsCancellationRequested)
+        while (now < end && _traffic.Turns < (_options.Packets ?? long.MaxValue) && !stop.IsCancellationRequested)
         {
-            int sent = Send(Allowance(now - start));
+            int sent = _traffic.Send(Allowance(now - start), Now(), Environment.TickCount64);
             int received = Receive();
             now = Now();
             if (received > 0)
@@ -84,20 +72,21 @@ internal sealed unsafe class Blaster : IDisposable
         }
 
         TimeSpan elapsed = TimeSpan.FromTicks((Now() - start) / TimeSpan.NanosecondsPerTick);
-        (long inTime, long bytesInTime) = (_returned, _returnedBytes);
+        (long inTime, long bytesInTime) = (_traffic.Returned, _traffic.ReturnedBytes);
         Drain(stop);
         return new BlastResult
         {
             Elapsed = elapsed,
-            Sent = _sent,
-            Returned = _returned,
+            Sent = _traffic.Sent,
+            Returned = _traffic.Returned,
             PacketsPerSecond = inTime / elapsed.TotalSeconds,
             GigabitsPerSecond = bytesInTime * 8 / elapsed.TotalSeconds / 1e9,
-            Latency = _latency,
+            Latency = _traffic.Latency,
             Judgements = _loadBalancer.Judgements,
             SendErrors = _channel.SendErrors,
             LastSendError = _channel.LastSendError,
             ReceiveOverflows = _channel.ReceiveOverflows,
+            Cases = _traffic.Cases,
         };
     }
 
@@ -105,9 +94,9 @@ internal sealed unsafe class Blaster : IDisposable
     private int Allowance(long elapsed)
     {
         long allowed = _options.Rate is { } rate
-            ? (long)(elapsed * rate / NanosecondsPerSecond) + 1 - _number
+            ? (long)(elapsed * rate / NanosecondsPerSecond) + 1 - _traffic.Turns
             : _options.Window - Outstanding;
-        allowed = Math.Min(allowed, (_options.Packets ?? long.MaxValue) - _number);
+        allowed = Math.Min(allowed, (_options.Packets ?? long.MaxValue) - _traffic.Turns);
         return (int)Math.Clamp(allowed, 0, BatchSize);
     }
 
@@ -115,114 +104,18 @@ internal sealed unsafe class Blaster : IDisposable
     {
         if (_options.Rate is not { } rate)
             return _idleWait;
-        TimeSpan due = TimeSpan.FromSeconds(_number / rate) - TimeSpan.FromTicks(elapsed / TimeSpan.NanosecondsPerTick);
+        TimeSpan due = TimeSpan.FromSeconds(_traffic.Turns / rate) - TimeSpan.FromTicks(elapsed / TimeSpan.NanosecondsPerTick);
         return due < TimeSpan.Zero ? TimeSpan.Zero : due < _idleWait ? due : _idleWait;
-    }
-
-    private int Send(int count)
-    {
-        SendBatch batch = _channel.Outgoing;
-        long nowMs = Environment.TickCount64;
-        long now = Now();
-        for (; count > 0; count--, _number++)
-        {
-            int index = _plan.FlowOf(_number);
-            ref Flow flow = ref _flows[index];
-            if (!_loadBalancer.TryAdmit(ref flow, TrafficPlan.HashOf(index), mayOpen: true, nowMs))
-            {
-                _inFlight.Skipped(_number);
-                continue;
-            }
-
-            byte* packet = batch.NextPacket;
-            int length = _plan.Write(new Span<byte>(packet, SendBatch.PacketBytes), _number);
-            int headers = _loadBalancer.Encapsulate(packet, length, flow, out uint target);
-            batch.TakeSlot();
-            batch.Append(packet - headers, headers + length, target, 0);
-            _inFlight.Sent(_number, now);
-        }
-
-        int sent = batch.Count;
-        long errorsBefore = _channel.SendErrors;
-        _channel.Flush();
-        _sent += sent - (_channel.SendErrors - errorsBefore);
-        return sent;
     }
 
     private int Receive()
     {
         int received = _channel.Receive();
-        long now = Now();
-        long nowMs = Environment.TickCount64;
-        for (int i = 0; i < received; i++)
-        {
-            _channel.Incoming.Get(i, out ReceivedDatagram datagram);
-            Judgement judgement = Judge(datagram, now, nowMs);
-            if (judgement != Judgement.Accepted)
-                _loadBalancer.Judgements.Add(judgement);
-            // A duplicate stands for no packet on its way.
-            if (judgement is not (Judgement.Accepted or Judgement.Duplicated))
-                _refused++;
-        }
-
         if (received == 0)
             _channel.JudgeStrays();
-        return received;
-    }
-
-    private Judgement Judge(in ReceivedDatagram datagram, long now, long nowMs)
-    {
-        Judgement tunnel = _loadBalancer.JudgeTunnel(datagram, out GeneveView geneve, out ushort endpoint);
-        if (tunnel != Judgement.Accepted)
-            return tunnel;
-        Span<byte> packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
-        if (!InnerView.TryParse(packet, out InnerView inner) || inner.Length != packet.Length)
-            return Judgement.BadInnerBytes;
-        if (!_plan.TryFindFlow(packet, inner, out int index) || _flows[index].Endpoint != endpoint)
-            return Judgement.PacketsDroppedCount_MissingFlowEntry;
-        Judgement belongs = _loadBalancer.JudgeFlow(datagram, geneve, ref _flows[index], nowMs);
-        if (belongs != Judgement.Accepted)
-            return belongs;
-        Judgement content = JudgeContent(packet, inner, index, out long number);
-        if (content != Judgement.Accepted)
-            return content;
-
-        Return kind = _inFlight.Take(number, out long sentAt);
-        if (kind == Return.Again)
-            return Judgement.Duplicated;
-        if (kind == Return.First)
-            _latency.Add(now - sentAt);
-        uint sequence = _plan.SequenceOf(number);
-        if (sequence < _nextSequence[index])
-            _loadBalancer.Judgements.Add(Judgement.Reordered);
         else
-            _nextSequence[index] = sequence + 1;
-        _returned++;
-        _returnedBytes += packet.Length;
-        return Judgement.Accepted;
-    }
-
-    private Judgement JudgeContent(Span<byte> packet, in InnerView inner, int flow, out long number)
-    {
-        if (!inner.HasValidHeaderChecksum(packet))
-        {
-            number = 0;
-            return Judgement.BadChecksum;
-        }
-
-        if (!_plan.TryReadNumber(packet, inner, flow, out number))
-            return inner.HasValidChecksums(packet) ? Judgement.BadInnerBytes : Judgement.BadChecksum;
-
-        // The appliance is a router: it lowers the hop limit, and IPv4's checksum changes with it.
-        Span<byte> expected = _expected.AsSpan(0, _plan.Write(_expected, number));
-        int hopLimit = inner.Version == 4 ? 8 : 7;
-        if (packet[hopLimit] > 0 && packet[hopLimit] <= expected[hopLimit])
-            expected[hopLimit] = packet[hopLimit];
-        if (inner.Version == 4)
-            packet.Slice(10, 2).CopyTo(expected[10..]);
-        if (packet.SequenceEqual(expected))
-            return Judgement.Accepted;
-        return inner.HasValidChecksums(packet) ? Judgement.BadInnerBytes : Judgement.BadChecksum;
+            _traffic.Take(received, Now(), Environment.TickCount64);
+        return received;
     }
 
     /// <summary>What an earlier run left on its way is not ours to judge.</summary>
@@ -239,7 +132,7 @@ internal sealed unsafe class Blaster : IDisposable
     private void Drain(CancellationToken stop)
     {
         long lastProgress = Now();
-        while (_sent > _returned + _refused && Now() - lastProgress < Nanoseconds(_options.Drain) && !stop.IsCancellationRequested)
+        while (_traffic.Sent > _traffic.Returned + _traffic.Refused && Now() - lastProgress < Nanoseconds(_options.Drain) && !stop.IsCancellationRequested)
         {
             if (Receive() > 0)
                 lastProgress = Now();
@@ -248,6 +141,7 @@ internal sealed unsafe class Blaster : IDisposable
         }
 
         _channel.JudgeStrays();
+        _traffic.End();
     }
 
     private void Sweep(long now)
@@ -255,9 +149,7 @@ internal sealed unsafe class Blaster : IDisposable
         if (now - _lastSweep < Nanoseconds(_sweepEvery))
             return;
         _lastSweep = now;
-        long nowMs = Environment.TickCount64;
-        foreach (ref Flow flow in _flows.AsSpan())
-            _loadBalancer.Expire(ref flow, nowMs);
+        _traffic.Sweep(Environment.TickCount64);
     }
 
     // Never 0: InFlight keeps 0 for itself.

@@ -21,6 +21,8 @@ internal sealed class SizeMix
 
     public int this[ulong index] => _sizes[index % (ulong)_sizes.Length];
 
+    public bool HasAbove(int size) => _sizes.Any(some => some > size);
+
     /// <summary>How it was written.</summary>
     public override string ToString() => _text;
 

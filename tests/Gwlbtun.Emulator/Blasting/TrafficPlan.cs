@@ -9,20 +9,9 @@ namespace Gwlbtun.Emulator.Blasting;
 /// Says for every packet number what the packet is, byte by byte. Nothing is stored: what comes back is compared with the same packet
 /// made again.
 /// </summary>
-/// <remarks>
-/// Flow <c>f</c> goes from 10.64.0.0 + f (fd00:64::f) to 172.16.0.0 + f (fd00:65::f). Each payload is its packet's number
-/// in 8 bytes, then noise that depends on it.
-/// </remarks>
+/// <remarks>Each payload is its packet's number in 8 bytes, then noise that depends on it.</remarks>
 internal sealed class TrafficPlan
 {
-    /// <summary>As many as 10.64.0.0/10 has addresses.</summary>
-    public const int MaximumFlows = 1 << 22;
-
-    private const uint SourceBase = 0x0A40_0000;
-    private const uint DestinationBase = 0xAC10_0000;
-    private const uint DestinationMask = 0x000F_FFFF;
-    private const ulong SourcePrefix6 = 0xFD00_0064_0000_0000;
-    private const ulong DestinationPrefix6 = 0xFD00_0065_0000_0000;
     private const int Ipv4Length = 20;
     private const int Ipv6Length = 40;
     private const int TcpLength = 20;
@@ -114,8 +103,8 @@ internal sealed class TrafficPlan
     public bool TryFindFlow(ReadOnlySpan<byte> packet, in InnerView inner, out int flow)
     {
         ReadOnlySpan<byte> addresses = inner.Addresses(packet);
-        uint low = BinaryPrimitives.ReadUInt32BigEndian(addresses[(addresses.Length / 2 - 4)..]);
-        flow = (int)(inner.Version == 4 ? low - SourceBase : low);
+        if (!InnerAddresses.TryRead(addresses[..(addresses.Length / 2)], FlowRole.Source, out flow))
+            return false;
         return (uint)flow < (uint)_options.Flows && IsIpv6(flow) == (inner.Version == 6);
     }
 
@@ -146,8 +135,8 @@ internal sealed class TrafficPlan
         packet[8] = HopLimit;
         packet[9] = protocol;
         BinaryPrimitives.WriteUInt16BigEndian(packet[10..], 0);
-        BinaryPrimitives.WriteUInt32BigEndian(packet[12..], SourceBase + (uint)flow);
-        BinaryPrimitives.WriteUInt32BigEndian(packet[16..], DestinationBase + ((uint)flow & DestinationMask));
+        InnerAddresses.Write(packet[12..], FlowRole.Source, flow, isIpv6: false);
+        InnerAddresses.Write(packet[16..], FlowRole.Destination, flow, isIpv6: false);
         BinaryPrimitives.WriteUInt16BigEndian(packet[10..], InternetChecksum.Compute(packet[..Ipv4Length]));
         return InternetChecksum.Sum(packet.Slice(12, 8), (uint)(packet.Length - Ipv4Length) + protocol);
     }
@@ -158,10 +147,8 @@ internal sealed class TrafficPlan
         BinaryPrimitives.WriteUInt16BigEndian(packet[4..], (ushort)(packet.Length - Ipv6Length));
         packet[6] = nextHeader;
         packet[7] = HopLimit;
-        BinaryPrimitives.WriteUInt64BigEndian(packet[8..], SourcePrefix6);
-        BinaryPrimitives.WriteUInt64BigEndian(packet[16..], (ulong)flow);
-        BinaryPrimitives.WriteUInt64BigEndian(packet[24..], DestinationPrefix6);
-        BinaryPrimitives.WriteUInt64BigEndian(packet[32..], (ulong)flow);
+        InnerAddresses.Write(packet[8..], FlowRole.Source, flow, isIpv6: true);
+        InnerAddresses.Write(packet[24..], FlowRole.Destination, flow, isIpv6: true);
         return InternetChecksum.Sum(packet.Slice(8, 32), (uint)(packet.Length - Ipv6Length) + nextHeader);
     }
 

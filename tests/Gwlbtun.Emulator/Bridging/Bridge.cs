@@ -29,7 +29,7 @@ internal sealed unsafe class Bridge : IDisposable
         Client = new Side(options.Client, options.Mtu);
         Server = new Side(options.Server, options.Mtu);
         _returns = new BridgeReturns(loadBalancer, _flows, Client, Server, options.Mtu);
-        _readiness = new Readiness(_channel.ReceiveHandle, _channel.StrayHandle, Client.Handle, Server.Handle);
+        _readiness = new Readiness([.. _channel.Handles, Client.Handle, Server.Handle]);
     }
 
     public Side Client { get; }
@@ -116,6 +116,7 @@ internal sealed unsafe class Bridge : IDisposable
         {
             known.Opener = side;
             known.OpenerIsReversed = isReversed;
+            known.Flow.Node = (ushort)((uint)tuple.GetHashCode() % (uint)_loadBalancer.Nodes);
             known.Flow.ProtocolType = (ushort)(inner.Version == 4 ? 0x0800 : 0x86DD);
             known.Flow.Kind = inner.Protocol switch { Tcp => FlowKind.Tcp, Udp => FlowKind.Udp, _ => FlowKind.Other };
         }

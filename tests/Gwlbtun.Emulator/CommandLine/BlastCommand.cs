@@ -7,17 +7,19 @@ namespace Gwlbtun.Emulator.CommandLine;
 /// <summary><c>gwlb-emulator blast</c>: generated flows, judged byte for byte.</summary>
 internal static class BlastCommand
 {
+    private const string SizesToFragment = "3000:3,200:1";
     private const int MaximumBurst = 10_000;
     private const int MaximumWindow = 1 << 19;
 
     public static Command Create()
     {
         LoadBalancerArguments shared = new();
+        CaseArguments cases = new();
         Option<ulong> endpointBase = LoadBalancerArguments.Endpoint("--eni-base", "First endpoint (ENI) ID; the others follow it.");
         Option<int> endpoints = Number("--enis", 1, 60_000, 1, "Endpoints that the flows are spread over.");
-        Option<int> flows = Number("--flows", 1, TrafficPlan.MaximumFlows, 64, "Flows.");
-        Option<SizeMix?> sizes = Sizes("--size", "128", "Bytes of each inner packet.");
-        Option<SizeMix?> sizeMix = Sizes("--size-mix", null, "Bytes and shares, such as 64:7,576:4,1400:1 (IMIX); instead of --size.");
+        Option<int> flows = Number("--flows", 1, InnerAddresses.MaximumFlows, 64, "Flows.");
+        Option<SizeMix?> sizes = Sizes("--size", $"Bytes of each inner packet. [default: 128, with --fragments {SizesToFragment}]");
+        Option<SizeMix?> sizeMix = Sizes("--size-mix", "Bytes and shares, such as 64:7,576:4,1400:1 (IMIX); instead of --size.");
         Option<BlastProtocol> protocol = new("--protocol") { Description = "udp, tcp, icmp, or a mix of them.", DefaultValueFactory = _ => BlastProtocol.Udp };
         Option<bool> ipv6 = new("--ipv6") { Description = "IPv6 flows." };
         Option<bool> ipMix = new("--ip-mix") { Description = "IPv4 and IPv6 flows." };
@@ -29,14 +31,17 @@ internal static class BlastCommand
         Option<double> maximumLoss = new("--max-loss") { Description = "Percent of the packets that may be lost.", HelpName = "PERCENT", DefaultValueFactory = _ => 0 };
         Option<double> drain = LoadBalancerArguments.Seconds("--drain", 0.5, "How long to wait for the last packets after the last one that came");
 
-        Command command = new("blast", "Sends generated flows, and compares each returned packet byte for byte with what was sent.");
+        Command command = new("blast", "Sends generated flows, and compares each returned packet byte for byte with what was sent. Fragments, ICMP errors, IP options, new cookies and directions go together as wanted, over IPv4, IPv6 and any number of flows and endpoints.");
         shared.AddTo(command);
+        cases.AddTo(command);
         foreach (Option option in (Option[])[endpointBase, endpoints, flows, sizes, sizeMix, protocol, ipv6, ipMix, rate, window, burst, seconds, packets, maximumLoss, drain])
             command.Options.Add(option);
         command.Validators.Add(result =>
         {
             if (result.GetValue(ipv6) && result.GetValue(ipMix))
                 result.AddError("--ipv6 and --ip-mix exclude each other.");
+            foreach (string error in cases.Validate(result, SizesOf(result.GetValue, cases.IsFragmenting(result))))
+                result.AddError(error);
             if (result.GetValue(rate) is <= 0)
                 result.AddError("--rate must be more than 0.");
         });
@@ -45,7 +50,7 @@ internal static class BlastCommand
             (loadBalancerOptions, loadBalancer) => Run(loadBalancerOptions, loadBalancer, new BlastOptions
             {
                 Flows = parsed.GetValue(flows),
-                Sizes = parsed.GetValue(sizeMix) ?? parsed.GetValue(sizes)!,
+                Sizes = SizesOf(parsed.GetValue, cases.IsFragmenting(parsed.CommandResult)),
                 Protocol = parsed.GetValue(protocol),
                 Ip = parsed.GetValue(ipMix) ? BlastIp.Mix : parsed.GetValue(ipv6) ? BlastIp.V6 : BlastIp.V4,
                 Rate = parsed.GetValue(rate),
@@ -54,9 +59,13 @@ internal static class BlastCommand
                 Duration = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
                 Packets = parsed.GetValue(packets),
                 MaximumLoss = parsed.GetValue(maximumLoss),
+                Cases = cases.Read(parsed),
                 Drain = TimeSpan.FromSeconds(parsed.GetValue(drain)),
             }, parsed.GetValue(shared.Json), stop)));
         return command;
+
+        SizeMix SizesOf(Func<Option<SizeMix?>, SizeMix?> valueOf, bool isFragmenting) =>
+            valueOf(sizeMix) ?? valueOf(sizes) ?? SizeMix.Parse(isFragmenting ? SizesToFragment : "128");
     }
 
     private static int Run(LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, BlastOptions options, string? json, CancellationToken stop)
@@ -78,10 +87,9 @@ internal static class BlastCommand
         return option;
     }
 
-    private static Option<SizeMix?> Sizes(string name, string? value, string description) => new(name)
+    private static Option<SizeMix?> Sizes(string name, string description) => new(name)
     {
         Description = description,
-        DefaultValueFactory = _ => value is null ? null : SizeMix.Parse(value),
         CustomParser = result =>
         {
             try

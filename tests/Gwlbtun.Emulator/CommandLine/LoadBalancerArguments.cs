@@ -24,6 +24,12 @@ internal sealed class LoadBalancerArguments
         CustomParser = result => Address(result.Tokens[0], result),
     };
 
+    private readonly Option<IPAddress[]> _nodes = new("--node")
+    {
+        Description = "A further outer address of the load balancer, one of this namespace's; once for each. Flows, and with --asymmetric their directions, are spread over them.",
+        CustomParser = result => [.. result.Tokens.Select(token => Address(token, result))],
+    };
+
     private readonly Option<int> _port = new("--port") { Description = "Geneve port.", DefaultValueFactory = _ => 6081 };
     private readonly Option<double> _tcpIdle = Seconds("--tcp-idle", 350, "Idle time-out of TCP flows");
     private readonly Option<double> _otherIdle = Seconds("--udp-idle", 120, "Idle time-out of all other flows");
@@ -49,7 +55,7 @@ internal sealed class LoadBalancerArguments
     {
         Option[] options =
         [
-            _appliances, _local, _port, _tcpIdle, _otherIdle, _zeroAttachment, _failOpen, _seed, _healthPort, _healthHttp, _healthPath,
+            _appliances, _local, _nodes, _port, _tcpIdle, _otherIdle, _zeroAttachment, _failOpen, _seed, _healthPort, _healthHttp, _healthPath,
             _healthInterval, _healthTimeout, _healthThreshold, _allowed, Json,
         ];
         foreach (Option option in options)
@@ -64,6 +70,7 @@ internal sealed class LoadBalancerArguments
         {
             Appliances = appliances,
             Local = parsed.GetValue(_local) ?? LocalAddressTowards(appliances[0], port),
+            FurtherNodes = parsed.GetValue(_nodes) ?? [],
             Port = port,
             EndpointBase = parsed.GetResult(endpointBase) is null ? LoadBalancerOptions.DefaultEndpoint : parsed.GetValue(endpointBase),
             Endpoints = endpoints,

@@ -28,6 +28,9 @@ internal struct Flow
     /// <summary>Index of the target that it sticks to.</summary>
     public ushort Target;
 
+    /// <summary>Index of the load balancer's outer address that it has.</summary>
+    public ushort Node;
+
     public FlowKind Kind;
 
     /// <summary>False before the first packet and after the idle time-out.</summary>

@@ -17,30 +17,35 @@ internal sealed unsafe class LoadBalancer
 
     private readonly Target[] _targets;
     private readonly LoadBalancerOptions _options;
-    private readonly uint _local;
-    private ulong _random;
+    private readonly uint[] _nodes;
 
     public LoadBalancer(LoadBalancerOptions options)
     {
         _options = options;
-        _local = BitConverter.ToUInt32(options.Local.GetAddressBytes());
+        _nodes = [.. options.Nodes.Select(address => BitConverter.ToUInt32(address.GetAddressBytes()))];
         _targets = [.. options.Appliances.Select(address => new Target(address))];
-        _random = options.Seed;
+        Cookies = new CookieMint(options.Seed);
     }
 
     public IReadOnlyList<Target> Targets => _targets;
+
+    public CookieMint Cookies { get; }
+
+    /// <summary>How many outer addresses it has.</summary>
+    public int Nodes => _nodes.Length;
 
     public Judgements Judgements { get; } = new();
 
     public LoadBalancerMetrics Metrics { get; } = new();
 
     /// <summary>Counts one more packet to be sent on a flow, and opens the flow when it is new or has been idle too long.</summary>
-    /// <param name="flow">The flow; its endpoint, protocol type and kind are set.</param>
+    /// <param name="flow">The flow; its endpoint, node, protocol type and kind are set.</param>
     /// <param name="hash">Of what the flow is known by: chooses target and source port.</param>
     /// <param name="mayOpen">False for TCP without SYN: it cannot open a flow.</param>
     /// <param name="nowMs">Milliseconds.</param>
+    /// <param name="portSalt">Gives a flow of the same hash, and so the same target, another source port.</param>
     /// <returns>False when the packet is to be dropped: it may not open a flow, or no target is in service.</returns>
-    public bool TryAdmit(ref Flow flow, uint hash, bool mayOpen, long nowMs)
+    public bool TryAdmit(ref Flow flow, uint hash, bool mayOpen, long nowMs, uint portSalt = 0)
     {
         if (!Expire(ref flow, nowMs))
         {
@@ -62,8 +67,8 @@ internal sealed unsafe class LoadBalancer
         }
 
         flow.Target = (ushort)target;
-        flow.Cookie = NextCookie();
-        flow.SourcePort = SourcePort(hash);
+        flow.Cookie = Cookies.Next();
+        flow.SourcePort = SourcePort(hash + portSalt);
         flow.IsOpen = true;
         flow.IsAnswered = false;
         flow.OpenedMs = flow.LastMs = nowMs;
@@ -80,9 +85,15 @@ internal sealed unsafe class LoadBalancer
         TimeSpan idle = flow.Kind == FlowKind.Tcp ? _options.TcpIdle : _options.OtherIdle;
         if (nowMs - flow.LastMs <= (long)idle.TotalMilliseconds)
             return false;
+        Close(ref flow);
+        return true;
+    }
+
+    /// <summary>Ends an open flow: its next packet opens another one, with a new cookie.</summary>
+    public void Close(ref Flow flow)
+    {
         flow.IsOpen = false;
         Metrics.ActiveFlowCount--;
-        return true;
     }
 
     /// <summary>Writes outer, UDP and Geneve headers in front of an inner packet.</summary>
@@ -96,7 +107,7 @@ internal sealed unsafe class LoadBalancer
         const int Headers = OuterHeader.Length + GwlbGeneveHeader.StandardLength;
         Span<byte> headers = new(packet - Headers, Headers);
         target = _targets[flow.Target].NetworkOrder;
-        OuterHeader.Write(headers, _local, target, flow.SourcePort, (ushort)_options.Port, GwlbGeneveHeader.StandardLength + length);
+        OuterHeader.Write(headers, _nodes[flow.Node], target, flow.SourcePort, (ushort)_options.Port, GwlbGeneveHeader.StandardLength + length);
         WriteGeneve(headers[OuterHeader.Length..], flow);
         Metrics.ProcessedBytes += length;
         return Headers;
@@ -112,7 +123,7 @@ internal sealed unsafe class LoadBalancer
         endpoint = 0;
         if (datagram.WasFragmented || datagram.WasTruncated)
             return Judgement.BadOuter;
-        if (!IsTarget(datagram.SourceAddress) || datagram.DestinationAddress != _local)
+        if (!IsTarget(datagram.SourceAddress) || Array.IndexOf(_nodes, datagram.DestinationAddress) < 0)
             return Judgement.PacketsDroppedCount_InvalidGeneveTunnel;
         if (!GeneveView.TryParse(new ReadOnlySpan<byte>(datagram.Payload, datagram.Length), out geneve))
             return Judgement.BadGeneveHeader;
@@ -126,22 +137,36 @@ internal sealed unsafe class LoadBalancer
     /// <summary>Judges whether a returned packet belongs to the flow that its inner packet names.</summary>
     public Judgement JudgeFlow(in ReceivedDatagram datagram, in GeneveView geneve, ref Flow flow, long nowMs)
     {
-        if (Expire(ref flow, nowMs) || (!flow.IsAnswered && nowMs - flow.OpenedMs > AnswerWithinMs))
+        if (IsGone(ref flow, nowMs))
             return Judgement.PacketsDroppedCount_MissingFlowEntry;
-        if (datagram.SourceAddress != _targets[flow.Target].NetworkOrder || datagram.SourcePort != flow.SourcePort)
+        Judgement header = JudgeHeader(datagram, geneve, flow);
+        if (header == Judgement.Accepted)
+            NoteAnswer(ref flow, datagram.Length - geneve.Length, nowMs);
+        return header;
+    }
+
+    /// <summary>Whether nothing of the flow is taken back any more: it was idle, or unanswered, too long.</summary>
+    public bool IsGone(ref Flow flow, long nowMs) => Expire(ref flow, nowMs) || (!flow.IsAnswered && nowMs - flow.OpenedMs > AnswerWithinMs);
+
+    /// <summary>Judges whether a returned packet has the outer and the Geneve header of a flow, whatever became of that since.</summary>
+    public Judgement JudgeHeader(in ReceivedDatagram datagram, in GeneveView geneve, in Flow flow)
+    {
+        if (datagram.SourceAddress != _targets[flow.Target].NetworkOrder || datagram.DestinationAddress != _nodes[flow.Node] || datagram.SourcePort != flow.SourcePort)
             return Judgement.PacketsDroppedCount_InvalidGeneveTunnel;
         if (geneve.Cookie != flow.Cookie)
             return Judgement.PacketsDroppedCount_InvalidGwlbFlowCookie;
 
         Span<byte> expected = stackalloc byte[GwlbGeneveHeader.StandardLength];
         WriteGeneve(expected, flow);
-        if (!expected.SequenceEqual(new ReadOnlySpan<byte>(datagram.Payload, geneve.Length)))
-            return Judgement.BadGeneveHeader;
+        return expected.SequenceEqual(new ReadOnlySpan<byte>(datagram.Payload, geneve.Length)) ? Judgement.Accepted : Judgement.BadGeneveHeader;
+    }
 
+    /// <summary>Notes that the target has returned a packet of the flow, of so many bytes.</summary>
+    public void NoteAnswer(ref Flow flow, int bytes, long nowMs)
+    {
         flow.IsAnswered = true;
         flow.LastMs = nowMs;
-        Metrics.ProcessedBytes += datagram.Length - geneve.Length;
-        return Judgement.Accepted;
+        Metrics.ProcessedBytes += bytes;
     }
 
     /// <summary>Whether an address, as it stands in memory, is a target's.</summary>
@@ -185,14 +210,5 @@ internal sealed unsafe class LoadBalancer
         int port = FirstSourcePort + (int)(hash % (uint)(ushort.MaxValue - FirstSourcePort));
         // The one port left out of the range stands in for the Geneve port itself.
         return (ushort)(port == _options.Port ? ushort.MaxValue : port);
-    }
-
-    private uint NextCookie()
-    {
-        // splitmix64
-        ulong z = _random += 0x9E3779B97F4A7C15;
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-        z = (z ^ z >> 27) * 0x94D049BB133111EB;
-        return (uint)(z >> 32);
     }
 }

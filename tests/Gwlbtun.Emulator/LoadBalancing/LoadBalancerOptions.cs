@@ -15,6 +15,12 @@ internal sealed record LoadBalancerOptions
     /// <summary>The load balancer's own outer address.</summary>
     public required IPAddress Local { get; init; }
 
+    /// <summary>Outer addresses besides <see cref="Local"/>: nodes of the load balancer that flows are spread over.</summary>
+    public IReadOnlyList<IPAddress> FurtherNodes { get; init; } = [];
+
+    /// <summary>All outer addresses.</summary>
+    public IEnumerable<IPAddress> Nodes => [Local, .. FurtherNodes];
+
     /// <summary>The Geneve port; AWS has 6081 always.</summary>
     public int Port { get; init; } = 6081;
 

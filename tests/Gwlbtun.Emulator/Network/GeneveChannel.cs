@@ -12,27 +12,27 @@ internal sealed class GeneveChannel : IDisposable
     private const int WritableWithinMs = 1_000;
 
     private readonly RawSocket _sender;
-    private readonly UdpSocket _receiver;
-    private readonly StraySocket _strays;
+    private readonly Receiver[] _receivers;
     private readonly LoadBalancer _loadBalancer;
+    private int _current;
 
     public GeneveChannel(LoadBalancerOptions options, LoadBalancer loadBalancer)
     {
         _loadBalancer = loadBalancer;
-        UdpListeners.RequireNone(options.Local, options.Port);
+        foreach (IPAddress node in options.Nodes)
+            UdpListeners.RequireNone(node, options.Port);
         _sender = RawSocket.TryOpen(BufferBytes, out LinuxError error)
             ?? throw new LinuxException("open a raw socket", error, "CAP_NET_RAW is needed.");
-        _receiver = UdpSocket.Open(new IPEndPoint(options.Local, options.Port), BufferBytes);
-        _strays = new StraySocket(BitConverter.ToUInt32(options.Local.GetAddressBytes()), options.Port);
+        _receivers = [.. options.Nodes.Select(node => new Receiver(node, options.Port))];
     }
 
     public SendBatch Outgoing { get; } = new();
 
-    public ReceiveBatch Incoming { get; } = new();
+    /// <summary>What the last <see cref="Receive"/> took.</summary>
+    public ReceiveBatch Incoming => _receivers[_current].Batch;
 
-    public int ReceiveHandle => _receiver.Handle;
-
-    public int StrayHandle => _strays.Handle;
+    /// <summary>What becomes readable when something arrives.</summary>
+    public int[] Handles => [.. _receivers.SelectMany(receiver => (int[])[receiver.Socket.Handle, receiver.Strays.Handle])];
 
     /// <summary>Packets that the kernel refused to send, and why the last one.</summary>
     public long SendErrors { get; private set; }
@@ -40,7 +40,7 @@ internal sealed class GeneveChannel : IDisposable
     public LinuxError LastSendError { get; private set; }
 
     /// <summary>Datagrams that this side's receive buffer could not hold.</summary>
-    public uint ReceiveOverflows => Incoming.SocketDrops;
+    public uint ReceiveOverflows => (uint)_receivers.Sum(receiver => receiver.Batch.SocketDrops);
 
     /// <summary>Sends all of <see cref="Outgoing"/>, waiting for room as need be.</summary>
     public void Flush()
@@ -69,26 +69,53 @@ internal sealed class GeneveChannel : IDisposable
     /// <returns>How many datagrams.</returns>
     public int Receive()
     {
-        SysResult received = Incoming.Receive(_receiver);
-        return received.IsError ? 0 : received.Value;
+        // With several nodes each is asked in turn, until one has something.
+        for (int tried = 0; tried < _receivers.Length; tried++)
+        {
+            _current = _current + 1 < _receivers.Length ? _current + 1 : 0;
+            SysResult received = _receivers[_current].Batch.Receive(_receivers[_current].Socket);
+            if (!received.IsError)
+                return received.Value;
+        }
+
+        return 0;
     }
 
     /// <summary>Judges what has arrived at other ports.</summary>
     public void JudgeStrays()
     {
-        while (_strays.TryTake(out uint source, out bool looksLikeGeneve))
+        foreach (Receiver receiver in _receivers)
         {
-            if (looksLikeGeneve && _loadBalancer.IsTarget(source))
-                _loadBalancer.Judgements.Add(Judgement.PacketsDroppedCount_InvalidGeneveTunnel);
+            while (receiver.Strays.TryTake(out uint source, out bool looksLikeGeneve))
+            {
+                if (looksLikeGeneve && _loadBalancer.IsTarget(source))
+                    _loadBalancer.Judgements.Add(Judgement.PacketsDroppedCount_InvalidGeneveTunnel);
+            }
         }
     }
 
     public void Dispose()
     {
         _sender.Dispose();
-        _receiver.Dispose();
-        _strays.Dispose();
+        foreach (Receiver receiver in _receivers)
+            receiver.Dispose();
         Outgoing.Dispose();
-        Incoming.Dispose();
+    }
+
+    /// <summary>One outer address.</summary>
+    private sealed class Receiver(IPAddress node, int port) : IDisposable
+    {
+        public UdpSocket Socket { get; } = UdpSocket.Open(new IPEndPoint(node, port), BufferBytes);
+
+        public ReceiveBatch Batch { get; } = new();
+
+        public StraySocket Strays { get; } = new(BitConverter.ToUInt32(node.GetAddressBytes()), port);
+
+        public void Dispose()
+        {
+            Socket.Dispose();
+            Strays.Dispose();
+            Batch.Dispose();
+        }
     }
 }
