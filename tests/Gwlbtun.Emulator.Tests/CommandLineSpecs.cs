@@ -51,13 +51,43 @@ public class CommandLineSpecs
     [InlineData("--appliance", "::1", "'::1' is no IPv4 address.")]
     [InlineData("--allow", "Nonsense", "'Nonsense' is no fault that is judged.")]
     [InlineData("--rate", "-5", "--rate must be more than 0.")]
+    [InlineData("--rate", "fast", "Cannot parse argument 'fast'")]
     [InlineData("--seconds", "0", "--seconds must be more than 0.")]
+    [InlineData("--fragments", "backwards", "'backwards' is none of ordered, shuffled.")]
+    [InlineData("--icmp-errors", "out", "'out' is none of in, originated, both.")]
+    [InlineData("--cookie-churn", "0", "--cookie-churn must be a number above 0.")]
+    [InlineData("--fragment-size", "100", "--fragment-size must be 256 at least.")]
+    [InlineData("--node", "::1", "'::1' is no IPv4 address.")]
     public void Should_refuse_a_wrong_value_with_the_reason(string option, string value, string reason)
     {
         (int exitCode, _, string errors) = Programs.RunToEnd(Programs.Emulator, [.. _blast, option, value]);
         Assert.Equal(1, exitCode);
         Assert.Contains(reason, errors, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("--fragments --size 1400", "--fragments needs a --size above --fragment-size, 1400 bytes.")]
+    [InlineData("--churn-ports", "--churn-ports needs --cookie-churn.")]
+    [InlineData("--answers --asymmetric", "--answers excludes --fragments, --icmp-errors and --asymmetric.")]
+    [InlineData("--ipv6 --ip-mix", "--ipv6 and --ip-mix exclude each other.")]
+    public void Should_refuse_what_does_not_go_together(string options, string reason)
+    {
+        (int exitCode, _, string errors) = Programs.RunToEnd(Programs.Emulator, [.. _blast, .. options.Split(' ')]);
+        Assert.Equal(1, exitCode);
+        Assert.Contains(reason, errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--fragments --icmp-errors in --ip-options --cookie-churn --asymmetric --node 127.0.1.1")]
+    [InlineData("--fragments shuffled --fragment-size 600 --cookie-churn 5 --churn-ports")]
+    public void Should_send_every_case_that_it_is_asked_for(string options) => Sandbox.Run(() =>
+    {
+        using Reflector reflector = new(IPAddress.Parse("127.0.0.2"), 6081);
+        string output = Programs.Run(Programs.Emulator, [.. _blast[..^1], "500", "--flows", "10", "--window", "50", "--protocol", "mix", "--ip-mix", .. options.Split(' ')]);
+        Assert.Contains("sent 500, returned 500, lost 0 (0 %)", output, StringComparison.Ordinal);
+        Assert.Contains("cases: FragmentedDatagrams ", output, StringComparison.Ordinal);
+        Assert.Contains("verdict: good", output, StringComparison.Ordinal);
+    });
 
     [Fact]
     public void Should_end_with_2_and_a_hint_when_a_namespace_does_not_exist()

@@ -112,6 +112,7 @@ internal sealed unsafe class Reflector : IDisposable
         byte* start = _outgoing.NextPacket;
         OuterHeader.Write(new Span<byte>(start, OuterHeader.Length), source, destination, sourcePort, destinationPort, payload.Length);
         payload.CopyTo(new Span<byte>(start + OuterHeader.Length, SendBatch.PacketBytes));
+        _outgoing.TakeSlot();
         _outgoing.Append(start, OuterHeader.Length + payload.Length, destination, 0);
     }
 }

@@ -39,6 +39,7 @@ internal sealed unsafe class PlainTraffic : Traffic
             byte* packet = batch.NextPacket;
             int length = _plan.Write(new Span<byte>(packet, SendBatch.PacketBytes), Turns);
             int headers = LoadBalancer.Encapsulate(packet, length, flow, out uint target);
+            batch.TakeSlot();
             batch.Append(packet - headers, headers + length, target, 0);
             InFlight.Sent(Turns, now);
         }

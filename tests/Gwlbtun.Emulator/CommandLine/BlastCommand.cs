@@ -38,12 +38,19 @@ internal static class BlastCommand
             command.Options.Add(option);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(ipv6) && result.GetValue(ipMix))
-                result.AddError("--ipv6 and --ip-mix exclude each other.");
-            foreach (string error in cases.Validate(result, SizesOf(result.GetValue, cases.IsFragmenting(result))))
-                result.AddError(error);
-            if (result.GetValue(rate) is <= 0)
-                result.AddError("--rate must be more than 0.");
+            try
+            {
+                if (result.GetValue(ipv6) && result.GetValue(ipMix))
+                    result.AddError("--ipv6 and --ip-mix exclude each other.");
+                if (result.GetValue(rate) is <= 0)
+                    result.AddError("--rate must be more than 0.");
+                foreach (string error in cases.Validate(result, SizesOf(result.GetValue, cases.IsFragmenting(result))))
+                    result.AddError(error);
+            }
+            catch (InvalidOperationException)
+            {
+                // A value could not be read: its own option says so.
+            }
         });
         command.SetAction((parsed, stop) => Session.RunAsync(
             () => shared.Read(parsed, endpointBase, parsed.GetValue(endpoints)),

@@ -167,6 +167,7 @@ internal sealed unsafe class CaseTraffic : Traffic
     private void Append(byte* packet, int length, int slot)
     {
         int headers = LoadBalancer.Encapsulate(packet, length, _flows[slot], out uint target);
+        Channel.Outgoing.TakeSlot();
         Channel.Outgoing.Append(packet - headers, headers + length, target, 0);
     }
 
