@@ -25,6 +25,10 @@ public partial class FlowMatchingPageSpecs
     }
 
     [Fact]
+    public void Should_name_a_test_for_every_case() =>
+        Assert.All(Rows("Case by case"), row => Assert.True(Test().IsMatch(row[^1]), row[0]));
+
+    [Fact]
     public void Should_link_only_to_sources_that_it_lists_and_use_them_all()
     {
         var listed = Source().Matches(_page).Select(source => source.Groups[1].Value).ToHashSet();
