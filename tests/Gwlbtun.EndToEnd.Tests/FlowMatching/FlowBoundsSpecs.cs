@@ -26,6 +26,29 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
     }
 
     [Fact]
+    public async Task Should_know_no_more_flows_of_all_endpoints_than_it_may()
+    {
+        const int Most = 5000;
+        var gwlbtun = await StartWithAsync(Sink, $"flows.max-total = {Most}");
+        await MeetAsync(Eni);
+        await MeetAsync(Eni + 1);
+        foreach (var eni in new[] { Eni, Eni + 1 })
+        {
+            using var flood = new FlowFlood(Lab, eni, 4, 6);
+            await flood.SendAsync(0, 2 * Most);
+            var report = await gwlbtun.GetReportAsync();
+            Assert.InRange(FlowCount(report), Most * 3 / 4, Most); // something is set aside for endpoints to come
+            Assert.Equal(0, report.GetProperty("summary").GetProperty("totalPktsDropped").GetInt32());
+        }
+        // Each endpoint learns new flows still.
+        foreach (var v6 in new[] { false, true })
+        {
+            await AnswerAsync(Eni, v6);
+            await AnswerAsync(Eni + 1, v6);
+        }
+    }
+
+    [Fact]
     public async Task Should_lose_no_reply_of_a_thousand_active_flows_while_two_million_others_pass_through_a_full_table()
     {
         // With so many packets from the load balancer a flow counts as established.
@@ -91,6 +114,24 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
             var (flow, reply) = flood.Flow(number);
             await ReturnAsync(flow, reply);
         }
+    }
+
+    [Fact]
+    public async Task Should_make_room_for_the_flows_that_are_expected()
+    {
+        const int Expected = 500_000, BytesOfFlow4 = 64, BytesOfFlow6 = 96;
+        var gwlbtun = await StartWithAsync(Sink, "", "--reserve", $"vpce-{EniText}:{Expected / 2},{Expected / 4},{Expected / 4},0,0,0", "--reserve", "0,0,0,1000,0,0");
+        await MeetAsync(Eni + 1);
+        var before = gwlbtun.ResidentBytes;
+        await MeetAsync(Eni);
+        Assert.InRange(gwlbtun.ResidentBytes - before, Expected * BytesOfFlow4, 2 * Expected * BytesOfFlow4);
+
+        var report = await gwlbtun.GetReportAsync();
+        Assert.InRange(Memory(EniText), Expected * BytesOfFlow4, 2 * Expected * BytesOfFlow4);
+        Assert.InRange(Memory($"{Eni + 1:x17}"), 1000 * BytesOfFlow6, 10 * 1000 * BytesOfFlow6);
+
+        long Memory(string eni) => report.GetProperty("enis").EnumerateArray()
+            .Single(each => each.GetProperty("eniStr").GetString() == eni).GetProperty("flowTable").GetProperty("memoryBytes").GetInt64();
     }
 
     /// <summary>Sends an endpoint's first packet, and waits until it has been delivered.</summary>

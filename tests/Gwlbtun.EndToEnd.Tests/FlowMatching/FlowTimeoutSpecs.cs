@@ -8,7 +8,7 @@ namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
 /// <summary>How long flows are remembered, by their protocol.</summary>
 public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
-    private const byte Fin = 0x01, Ack = 0x10;
+    private const byte Fin = 0x01, Rst = 0x04, Ack = 0x10;
 
     // A sweep goes over a small table many times a second; the rest is patience with a busy machine.
     private static readonly TimeSpan _late = TimeSpan.FromSeconds(1.5);
@@ -62,6 +62,34 @@ public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(o
         }
         Assert.Equal(received.Length + returned.Length, FlowCount(report));
         Assert.Equal(idle.Length, TimedOut(report));
+    }
+
+    [Theory]
+    [InlineData(false, Fin)]
+    [InlineData(true, Fin)]
+    [InlineData(false, Rst)]
+    [InlineData(true, Rst)]
+    public async Task Should_forget_tcp_flows_soon_when_both_sides_have_closed(bool v6, byte flag)
+    {
+        var gwlbtun = await StartWithAsync(Sink, "flows { tcp-closing-timeout = 2s, idle-timeout.tcp = 60s }");
+        GwlbFlow[] flows = [.. Enumerable.Range(1, 4).Select(n => new GwlbFlow(Eni, n, v6, InnerPackets.Tcp))];
+        var (closed, answeredOnly, askedOnly, open) = (flows[0], flows[1], flows[2], flows[3]);
+        await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
+        var start = TimeProvider.System.GetTimestamp();
+        await LearnAsync((closed, Flagged(closed.Packet(1), flag)), (askedOnly, Flagged(askedOnly.Packet(1), flag)), (open, open.Packet(1)));
+        foreach (var flow in new[] { closed, answeredOnly })
+            await ReturnAsync(flow, Flagged(flow.Reply(1), flag));
+        // What the closed flow still has to say finds its way.
+        await ReturnAsync(closed, closed.Reply(2));
+
+        var cache = v6 ? "v6FlowCacheTcp" : "v4FlowCacheTcp";
+        await WaitForReportAsync(gwlbtun, report => FlowCount(report, cache) < 4, TimeSpan.FromSeconds(2) + _late);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(2) + _late);
+        await Task.Delay(_late);
+        var report = await gwlbtun.GetReportAsync();
+        Assert.Equal((3, 1), (FlowCount(report, cache), TimedOut(report, cache)));
+        foreach (var flow in new[] { answeredOnly, askedOnly, open })
+            await ReturnAsync(flow, flow.Reply(3));
     }
 
     [Fact]
