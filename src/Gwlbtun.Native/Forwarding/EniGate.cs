@@ -32,6 +32,11 @@ public sealed unsafe class EniGate : IDisposable
     private DropReason _refusal;
     private bool _isGone;
 
+    // Its fragments in WaitingFragments, which keeps these; -1 = none.
+    internal int WaitingFragmentCount;
+    internal int OldestFragment = -1;
+    internal int NewestFragment = -1;
+
     internal EniGate(ulong eniId, DataPlaneOptions options, PacketBatchPool pool, WaitingFragments fragments, FlowBudget? budget = null)
     {
         EniId = eniId;
@@ -49,6 +54,9 @@ public sealed unsafe class EniGate : IDisposable
 
     /// <summary>Where the endpoint's fragments wait for their first.</summary>
     internal WaitingFragments WaitingFragments { get; }
+
+    /// <summary>Whether any do.</summary>
+    internal bool HasWaitingFragments => Volatile.Read(ref WaitingFragmentCount) != 0;
 
     /// <summary>The endpoint's counters.</summary>
     public EniCounters Counters { get; }

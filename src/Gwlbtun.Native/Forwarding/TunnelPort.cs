@@ -74,30 +74,23 @@ public sealed unsafe class TunnelPort : IDisposable
     /// <returns>False when the device has failed: the packet is not delivered, and not counted.</returns>
     internal bool Deliver(in ReceivedPacket packet, int queue, CounterBlock* counters, long nowMs)
     {
-        if (Gate.Matcher is { } matcher)
-        {
-            // Before the write: the answer may come back within it.
-            var refusal = matcher.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs);
-            if (refusal != DropReason.None)
-                counters->Drop(refusal);
-        }
-
+        // Before the write: the answer may come back within it.
+        var unlearned = Gate.Matcher?.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs) ?? DropReason.None;
         var length = packet.Inner.Length;
         var written = Ingress.Write(queue, packet.Datagram + packet.Geneve.Length, length);
-        if (!written.IsError)
+        if (written.Errno is LinuxError.EIO or LinuxError.EBADFD or LinuxError.EBADF)
         {
-            counters->Count(length, nowMs);
-            return true;
+            ReportFault(Ingress, written.Error);
+            return false;
         }
 
-        if (written.Errno is not (LinuxError.EIO or LinuxError.EBADFD or LinuxError.EBADF))
-        {
+        if (unlearned != DropReason.None)
+            counters->Drop(unlearned);
+        if (written.IsError)
             counters->Drop(DropReason.TunWriteFailed);
-            return true;
-        }
-
-        ReportFault(Ingress, written.Error);
-        return false;
+        else
+            counters->Count(length, nowMs);
+        return true;
     }
 
     /// <summary>Closes the devices. No data thread may use the port any more.</summary>

@@ -191,6 +191,8 @@ public sealed unsafe class TunnelThread : DataThread
 
         for (var i = 0; i < firsts; i++)
             ReturnWaiting(binding, _firsts[i], now);
+        // The endpoint may be gone by the next turn.
+        _reading = null;
         return read;
     }
 
@@ -274,7 +276,7 @@ public sealed unsafe class TunnelThread : DataThread
         var gate = binding.Port.Gate;
         var header = stackalloc byte[GwlbGeneveHeader.MaximumLength];
         var headerSpan = new Span<byte>(header, GwlbGeneveHeader.MaximumLength);
-        while (gate.WaitingFragments.Count > 0)
+        while (gate.HasWaitingFragments)
         {
             if (_return.IsFull)
                 _return.Flush();

@@ -12,7 +12,8 @@ namespace Gwlbtun.Native.Forwarding;
 /// </summary>
 /// <remarks>
 /// Whoever reads a first fragment makes its flow known in <see cref="FlowMatcher.Fragments"/>, then looks here; whoever wants to wait looks there
-/// again once it holds the lock. So none stays behind. Memory is mapped once, and resident only where something has waited.
+/// again once it holds the gate. So none stays behind. An endpoint of which nothing waits never takes the gate for a first fragment, and
+/// whoever does walks at most over its own. Memory is mapped once, and resident only where something has waited.
 /// </remarks>
 internal sealed unsafe class WaitingFragments
 {
@@ -24,13 +25,19 @@ internal sealed unsafe class WaitingFragments
 
     private const int PageBytes = 4096;
 
-    private readonly Lock _lock = new();
+    private const int None = -1;
+
     private readonly Waiting[] _waiting = new Waiting[Capacity];
     private readonly byte* _slots;
     private readonly int _slotBytes;
     private readonly long _waitMs;
+    private int _gate;
     private int _count;
-    private ulong _arrivals;
+    private int _free;
+
+    // All that wait, in the order of their arrival.
+    private int _oldest = None;
+    private int _newest = None;
 
     /// <summary>Maps the room.</summary>
     /// <param name="wait">How long a fragment may wait; zero: not at all.</param>
@@ -40,6 +47,8 @@ internal sealed unsafe class WaitingFragments
         _waitMs = (long)wait.TotalMilliseconds;
         _slotBytes = (packetBytes + PageBytes - 1) / PageBytes * PageBytes;
         _slots = Pages.Map((nuint)Capacity * (nuint)_slotBytes);
+        for (var i = 0; i < Capacity; i++)
+            _waiting[i].Next = i + 1 < Capacity ? i + 1 : None;
     }
 
     // Every gate refers to it: nobody is left who could use it.
@@ -63,20 +72,18 @@ internal sealed unsafe class WaitingFragments
     [MethodImpl(MethodImplOptions.NoInlining)]
     public int FindOrWait(EniGate gate, ReadOnlySpan<byte> packet, in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
-        lock (_lock)
+        SpinGate.Enter(ref _gate);
+        var length = gate.Matcher!.FindFragment(key, headerOut, out path, nowMs);
+        if (length == 0)
         {
-            var length = gate.Matcher!.FindFragment(key, headerOut, out path, nowMs);
-            if (length != 0)
-                return length;
             if (_waitMs == 0 || packet.Length > _slotBytes)
-                return -1;
-
-            var place = MakePlace(gate, nowMs);
-            packet.CopyTo(new Span<byte>(Slot(place), _slotBytes));
-            _waiting[place] = new() { Gate = gate, Key = key, Length = packet.Length, SinceMs = nowMs, Arrival = ++_arrivals };
-            Volatile.Write(ref _count, _count + 1);
-            return 0;
+                length = -1;
+            else
+                Add(gate, packet, key, nowMs);
         }
+
+        SpinGate.Exit(ref _gate);
+        return length;
     }
 
     /// <summary>Takes the fragment of a packet that has waited longest.</summary>
@@ -84,26 +91,23 @@ internal sealed unsafe class WaitingFragments
     public int Take(EniGate gate, in FlowKey key, Span<byte> packetOut, long nowMs)
     {
         // One that arrives just now will find what the caller has made known.
-        if (Count == 0)
+        if (!gate.HasWaitingFragments)
             return 0;
-        lock (_lock)
+        SpinGate.Enter(ref _gate);
+        ForgetOld(nowMs);
+        var place = gate.OldestFragment;
+        while (place != None && _waiting[place].Key != key)
+            place = _waiting[place].NextOfGate;
+        var length = 0;
+        if (place != None)
         {
-            ForgetOld(nowMs);
-            var oldest = -1;
-            for (var i = 0; i < Capacity; i++)
-            {
-                ref readonly var each = ref _waiting[i];
-                if (each.Gate == gate && (oldest < 0 || each.Arrival < _waiting[oldest].Arrival) && each.Key == key)
-                    oldest = i;
-            }
-
-            if (oldest < 0)
-                return 0;
-            var length = _waiting[oldest].Length;
-            new ReadOnlySpan<byte>(Slot(oldest), length).CopyTo(packetOut);
-            Free(oldest);
-            return length;
+            length = _waiting[place].Length;
+            new ReadOnlySpan<byte>(Slot(place), length).CopyTo(packetOut);
+            Free(place);
         }
+
+        SpinGate.Exit(ref _gate);
+        return length;
     }
 
     /// <summary>Drops what has waited for too long.</summary>
@@ -111,62 +115,57 @@ internal sealed unsafe class WaitingFragments
     {
         if (Count == 0)
             return;
-        lock (_lock)
-            ForgetOld(nowMs);
+        SpinGate.Enter(ref _gate);
+        ForgetOld(nowMs);
+        SpinGate.Exit(ref _gate);
     }
 
     /// <summary>Drops everything of an endpoint whose counters are about to go.</summary>
     public void Forget(EniGate gate)
     {
-        lock (_lock)
-        {
-            for (var i = 0; i < Capacity; i++)
-            {
-                if (_waiting[i].Gate == gate)
-                    Drop(i);
-            }
-        }
+        SpinGate.Enter(ref _gate);
+        while (gate.OldestFragment != None)
+            Drop(gate.OldestFragment);
+        SpinGate.Exit(ref _gate);
     }
 
     private byte* Slot(int place) => _slots + ((nint)place * _slotBytes);
 
-    // A free place; for want of one, that of the oldest: of the endpoint's own when it has its share, else of all.
-    private int MakePlace(EniGate gate, long nowMs)
+    // For want of a free place the oldest gives way: of the endpoint's own when it has its share, else of all.
+    private void Add(EniGate gate, ReadOnlySpan<byte> packet, in FlowKey key, long nowMs)
     {
         ForgetOld(nowMs);
-        int free = -1, oldest = -1, own = -1, ofEni = 0;
-        for (var i = 0; i < Capacity; i++)
+        if (gate.WaitingFragmentCount == CapacityPerEni)
+            Drop(gate.OldestFragment);
+        if (_free == None)
+            Drop(_oldest);
+        var place = _free;
+        _free = _waiting[place].Next;
+        packet.CopyTo(new Span<byte>(Slot(place), _slotBytes));
+        _waiting[place] = new()
         {
-            ref readonly var each = ref _waiting[i];
-            if (each.Gate is null)
-            {
-                free = i;
-                continue;
-            }
-
-            if (oldest < 0 || each.Arrival < _waiting[oldest].Arrival)
-                oldest = i;
-            if (each.Gate != gate)
-                continue;
-            ofEni++;
-            if (own < 0 || each.Arrival < _waiting[own].Arrival)
-                own = i;
-        }
-
-        if (ofEni < CapacityPerEni && free >= 0)
-            return free;
-        var place = ofEni >= CapacityPerEni ? own : oldest;
-        Drop(place);
-        return place;
+            Gate = gate,
+            Key = key,
+            Length = packet.Length,
+            SinceMs = nowMs,
+            Previous = _newest,
+            Next = None,
+            PreviousOfGate = gate.NewestFragment,
+            NextOfGate = None,
+        };
+        (_newest == None ? ref _oldest : ref _waiting[_newest].Next) = place;
+        _newest = place;
+        (gate.NewestFragment == None ? ref gate.OldestFragment : ref _waiting[gate.NewestFragment].NextOfGate) = place;
+        gate.NewestFragment = place;
+        Volatile.Write(ref gate.WaitingFragmentCount, gate.WaitingFragmentCount + 1);
+        Volatile.Write(ref _count, _count + 1);
     }
 
+    // Threads read their clocks at different times: one that arrived later may be a little older. It goes with the next.
     private void ForgetOld(long nowMs)
     {
-        for (var i = 0; i < Capacity; i++)
-        {
-            if (_waiting[i].Gate is not null && nowMs - _waiting[i].SinceMs > _waitMs)
-                Drop(i);
-        }
+        while (_oldest != None && nowMs - _waiting[_oldest].SinceMs > _waitMs)
+            Drop(_oldest);
     }
 
     private void Drop(int place)
@@ -177,8 +176,17 @@ internal sealed unsafe class WaitingFragments
 
     private void Free(int place)
     {
-        _waiting[place] = default;
+        ref var leaving = ref _waiting[place];
+        var gate = leaving.Gate!;
+        (leaving.Previous == None ? ref _oldest : ref _waiting[leaving.Previous].Next) = leaving.Next;
+        (leaving.Next == None ? ref _newest : ref _waiting[leaving.Next].Previous) = leaving.Previous;
+        (leaving.PreviousOfGate == None ? ref gate.OldestFragment : ref _waiting[leaving.PreviousOfGate].NextOfGate) = leaving.NextOfGate;
+        (leaving.NextOfGate == None ? ref gate.NewestFragment : ref _waiting[leaving.NextOfGate].PreviousOfGate) = leaving.PreviousOfGate;
+        Volatile.Write(ref gate.WaitingFragmentCount, gate.WaitingFragmentCount - 1);
         Volatile.Write(ref _count, _count - 1);
+        leaving = default;
+        leaving.Next = _free;
+        _free = place;
     }
 
     private struct Waiting
@@ -187,6 +195,11 @@ internal sealed unsafe class WaitingFragments
         public FlowKey Key;
         public int Length;
         public long SinceMs;
-        public ulong Arrival;
+
+        // Its neighbours in the order of arrival, of all and of its endpoint; of a free place, the next free one.
+        public int Previous;
+        public int Next;
+        public int PreviousOfGate;
+        public int NextOfGate;
     }
 }

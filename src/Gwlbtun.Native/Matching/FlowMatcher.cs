@@ -102,7 +102,7 @@ public sealed class FlowMatcher : IDisposable
         }
 
         int length = IcmpError.TryReadQuote(packet, inner, out ReadOnlySpan<byte> quote)
-            ? FindError(probe, quote, headerOut, out path, nowMs)
+            ? FindError(probe, inner.Version, quote, headerOut, out path, nowMs)
             : Flows.Find(probe, headerOut, out path, nowMs, SignalOf(packet, inner));
         if (length != 0 && inner.IsFirstFragment)
             RememberFirst(packet, inner, headerOut[..length], path, nowMs);
@@ -111,18 +111,19 @@ public sealed class FlowMatcher : IDisposable
 
     // An error that the load balancer sent in goes on with its own header. One that was born here or behind answers the packet that it
     // quotes. What is left is one of a kind whose sender and receiver the load balancer knows for another ICMP flow.
-    private int FindError(in FlowProbe probe, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
+    private int FindError(in FlowProbe probe, byte version, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
         int length = Flows.FindExact(probe, headerOut, out path, nowMs);
         if (length == 0)
-            length = FindQuoted(quote, headerOut, out path, nowMs);
+            length = FindQuoted(version, quote, headerOut, out path, nowMs);
         return length != 0 ? length : Flows.Find(probe, headerOut, out path, nowMs);
     }
 
-    private int FindQuoted(ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
+    private int FindQuoted(byte version, ReadOnlySpan<byte> quote, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
         path = default;
-        if (!InnerPacket.TryParseQuote(quote, out InnerPacket quoted))
+        // A flow's Geneve header says its IP version: one of the other is of no use.
+        if (!InnerPacket.TryParseQuote(quote, out InnerPacket quoted) || quoted.Version != version)
             return 0;
         if (quoted.IsLaterFragment)
             return Fragments.Find(FlowKey.OfFragment(quote, quoted, FragmentTeacher.LoadBalancer), headerOut, out path, nowMs);

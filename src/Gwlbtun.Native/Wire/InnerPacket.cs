@@ -85,7 +85,7 @@ public readonly struct InnerPacket
     }
 
     /// <summary>
-    /// Reads as much of an IP packet as an ICMP error quotes: <see cref="Length"/> is what is there, whatever the quoted header says.
+    /// Reads as much of an IP packet as an ICMP error quotes: <see cref="Length"/> is what is there of it. What follows it is padding (RFC 4884 section 4).
     /// </summary>
     /// <param name="quote">The quote, from its IP header on.</param>
     /// <param name="inner">The result; undefined unless true.</param>
@@ -93,20 +93,22 @@ public readonly struct InnerPacket
     public static bool TryParseQuote(ReadOnlySpan<byte> quote, out InnerPacket inner)
     {
         Unsafe.SkipInit(out inner);
-        if (quote.Length > ushort.MaxValue)
-            quote = quote[..ushort.MaxValue];
         switch (quote.IsEmpty ? 0 : quote[0] >> 4)
         {
             case 4 when quote.Length >= Ipv4Format.MinimumLength && HeaderLength(quote) is >= Ipv4Format.MinimumLength and var length && length <= quote.Length:
-                inner = ReadIpv4(quote, length);
+                inner = ReadIpv4(WithoutPadding(quote, BinaryPrimitives.ReadUInt16BigEndian(quote[Ipv4Format.TotalLengthOffset..]), length), length);
                 return true;
             case 6 when quote.Length >= Ipv6Format.HeaderLength:
-                inner = ReadIpv6(quote);
+                inner = ReadIpv6(WithoutPadding(quote, Ipv6Format.HeaderLength + BinaryPrimitives.ReadUInt16BigEndian(quote[Ipv6Format.PayloadLengthOffset..]), Ipv6Format.HeaderLength));
                 return true;
             default:
                 return false;
         }
     }
+
+    // A length that is no length says nothing: some hosts have been known to quote it in the wrong byte order.
+    private static ReadOnlySpan<byte> WithoutPadding(ReadOnlySpan<byte> quote, int stated, int headerLength) =>
+        stated >= headerLength && stated < quote.Length ? quote[..stated] : quote[..Math.Min(quote.Length, ushort.MaxValue)];
 
     private static int HeaderLength(ReadOnlySpan<byte> packet) => (packet[0] & Ipv4Format.HeaderLengthMask) * Ipv4Format.LengthUnit;
 
@@ -192,7 +194,8 @@ public readonly struct InnerPacket
             bool isFragmentHeader = upper.Protocol == IpProtocol.Fragment;
             upper.Protocol = header[0];
             upper.Offset += headerLength;
-            if (!isFragmentHeader)
+            // A second one does not make a fragment whole.
+            if (!isFragmentHeader || upper.IsFragment)
                 continue;
 
             int fragment = BinaryPrimitives.ReadUInt16BigEndian(header[Ipv6Format.FragmentOffset..]);

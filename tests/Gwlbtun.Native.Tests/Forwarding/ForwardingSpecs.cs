@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
 using Xunit;
 
@@ -229,7 +230,7 @@ public unsafe class ForwardingSpecs
 
         var opening = new Thread(() => gate.Open(port));
         opening.Start();
-        var isOpen = opening.Join(TimeSpan.FromSeconds(5));
+        var isOpen = opening.Join(TimeSpan.FromSeconds(30));
         Volatile.Write(ref stop, true);
         flood.Join();
 
@@ -292,6 +293,22 @@ public unsafe class ForwardingSpecs
         using var lab = new ForwardingLab();
         var port = lab.Establish(Eni);
         Assert.Throws<LinuxException>(() => TunnelPort.Open(port.Gate, lab.Options, lab));
+    });
+
+    [Fact]
+    public void Should_count_once_what_was_not_learned_although_its_device_fails_and_is_rebuilt() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        var port = lab.Establish(Eni);
+        NetworkNamespace.Shell($"ip link set {port.Ingress.Name} down");
+        var packet = IpBytes.Ipv6(IpProtocol.HopByHop, IpBytes.Extension(IpProtocol.Udp, 2, []).AsSpan(0, 8));
+        lab.Send(new GeneveBytes { ProtocolType = EtherType.Ipv6 }.EniId(Eni).AttachmentId(0).FlowCookie(1).Build(packet));
+        Assert.True(SpinWait.SpinUntil(() => port.Gate.HeldPackets == 1, TimeSpan.FromSeconds(5)), lab.DescribeDrops());
+
+        lab.ClosePort(port);
+        port.Gate.Open(lab.OpenPort(port.Gate));
+
+        Assert.Equal(1ul, lab.Drops()[(int)DropReason.FlowHeaderChain]);
     });
 
     [Fact]

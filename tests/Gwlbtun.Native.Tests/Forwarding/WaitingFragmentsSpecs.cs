@@ -105,6 +105,41 @@ public sealed class WaitingFragmentsSpecs : IDisposable
     }
 
     [Fact]
+    public void Should_allocate_nothing_when_threads_meet()
+    {
+        const int Threads = 4;
+        using var start = new Barrier(Threads);
+        var allocated = new long[Threads];
+        Thread[] threads = [.. Enumerable.Range(0, Threads).Select(number => new Thread(() =>
+        {
+            var fragment = new TestPackets(ipv6: false).Fragment(1480, more: false, id: (uint)number);
+            var key = Key(fragment);
+            var header = new byte[GwlbGeneveHeader.MaximumLength];
+            var packet = new byte[10_000];
+            _ = _room.FindOrWait(_gate, fragment, key, header, out _, 0);
+            _ = _room.Take(_gate, key, packet, 0);
+            start.SignalAndWait();
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 20_000; i++)
+            {
+                _ = _room.FindOrWait(_gate, fragment, key, header, out _, 0);
+                if (i % 3 != 0)
+                    _ = _room.Take(_gate, key, packet, 0);
+            }
+
+            allocated[number] = GC.GetAllocatedBytesForCurrentThread() - before;
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+
+        Assert.All(allocated, bytes => Assert.Equal(0, bytes));
+        // The last calls of some threads took one each.
+        Assert.InRange(_room.Count, WaitingFragments.CapacityPerEni - Threads, WaitingFragments.CapacityPerEni);
+        _room.Forget(_gate);
+        Assert.Equal(0, _room.Count);
+    }
+
+    [Fact]
     public void Should_not_take_what_is_larger_than_the_devices_let_through()
     {
         var large = IpBytes.Ipv4(IpProtocol.Udp, new byte[20_000], fragment: 185);

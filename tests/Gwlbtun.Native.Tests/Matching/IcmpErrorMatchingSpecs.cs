@@ -138,7 +138,35 @@ public sealed class IcmpErrorMatchingSpecs : IDisposable
         var packets = new TestPackets(ipv6);
         var others = new TestPackets(!ipv6);
         _lab.Learn(packets.Request(), 1);
+        _lab.Learn(others.Request(), 2);
 
+        // A Geneve header says which IP version follows it.
         Assert.Equal(MatcherLab.None, _lab.Cookie(packets.Error(others.Request(), packets.Router, packets.Client)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Should_not_take_the_padding_of_a_quote_for_ports(bool ipv6)
+    {
+        // RFC 4884 section 4: padded with zeros to 128 bytes when extensions follow.
+        var packets = new TestPackets(ipv6);
+        var shortest = packets.Packet(IpProtocol.Udp, [1, 2], packets.Client, packets.Server);
+        _lab.Learn(shortest, 1);
+
+        Assert.Equal(1u, _lab.Cookie(packets.Error([.. shortest, .. new byte[128 - shortest.Length]], packets.Router, packets.Client)));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    public void Should_not_believe_a_quoted_length_that_is_none(byte length)
+    {
+        var packets = new TestPackets(ipv6: false);
+        var quoted = packets.Request();
+        _lab.Learn(quoted, 1);
+        (quoted[2], quoted[3]) = (0, length);
+
+        Assert.Equal(1u, _lab.Cookie(packets.Error(quoted, packets.Router, packets.Client)));
     }
 }

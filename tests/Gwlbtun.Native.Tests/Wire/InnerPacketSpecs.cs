@@ -93,6 +93,15 @@ public class InnerPacketSpecs
     }
 
     [Fact]
+    public void Should_take_a_first_fragment_for_one_although_another_fragment_header_follows()
+    {
+        InnerPacket inner = Parsed(IpBytes.Ipv6(IpProtocol.Fragment, IpBytes.Fragment6(IpProtocol.Fragment, 0, more: true, 7,
+            IpBytes.Fragment6(IpProtocol.Udp, 0, more: false, 9, IpBytes.Udp(5, 6)))));
+
+        Assert.Equal((true, true, 7u), (inner.IsFragment, inner.IsFirstFragment, inner.FragmentId));
+    }
+
+    [Fact]
     public void Should_walk_every_kind_of_extension_header()
     {
         byte[] authenticated = IpBytes.Extension(IpProtocol.Udp, 3, IpBytes.Udp(7, 8));
