@@ -11,6 +11,9 @@ internal sealed class EniEntry(EniGate gate, RestartHistory history)
 
     public RestartHistory History { get; } = history;
 
+    /// <summary>Forgets its idle flows while no actor of its own does; null when return traffic is off.</summary>
+    public FlowSweep? Sweep { get; } = gate.Matcher is null ? null : new(gate.Sweep);
+
     /// <summary>The endpoint's actor; null while it waits to be rebuilt, and when it is parked or about to go.</summary>
     public IActorRef? Actor { get; set; }
 

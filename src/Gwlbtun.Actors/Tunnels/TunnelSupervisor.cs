@@ -39,6 +39,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Receive<EniEnded>(OnEniEnded);
         Receive<Rebuild>(rebuild => OnRebuild(_enis[rebuild.EniId]));
         Receive<Unpark>(unpark => OnUnpark(_enis[unpark.EniId]));
+        Receive<SweepParked>(sweep => OnSweepParked(_enis.GetValueOrDefault(sweep.EniId)));
         Receive<EniForgotten>(OnEniForgotten);
         Receive<PortFaulted>(fault => Find(fault.Port)?.Actor?.Forward(fault));
         Receive<LinkChanged>(changed => OnLinkChanged(changed.Link));
@@ -199,6 +200,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     {
         var eni = EniName.Hex17(entry.Gate.EniId);
         entry.Gate.Refuse(DropReason.EniParked);
+        ScheduleSweep(entry, FlowSweep.BetweenRounds);
         _services.Stats.Tell(entry.State(EniState.Parked, reason));
         if (_restart.ParkTimeout == TimeSpan.Zero)
         {
@@ -209,6 +211,16 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer((nameof(Unpark), entry.Gate.EniId), new Unpark(entry.Gate.EniId), _restart.ParkTimeout);
         _logger.EniParkedFor(eni, _restart.ParkTimeout.TotalSeconds, reason);
     }
+
+    /// <summary>A parked endpoint has no actor that would forget its idle flows, and what it keeps is missing to the others.</summary>
+    private void OnSweepParked(EniEntry? entry)
+    {
+        if (entry is { Actor: null, Sweep: { } sweep })
+            ScheduleSweep(entry, sweep.Slice(Environment.TickCount64));
+    }
+
+    private void ScheduleSweep(EniEntry entry, TimeSpan wait) =>
+        Timers.StartSingleTimer((nameof(SweepParked), entry.Gate.EniId), new SweepParked(entry.Gate.EniId), wait);
 
     private void OnUnpark(EniEntry entry)
     {
@@ -354,6 +366,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     private sealed record Rebuild(ulong EniId);
 
     private sealed record Unpark(ulong EniId);
+
+    private sealed record SweepParked(ulong EniId);
 
     private sealed record ReleaseDone(TunnelPort Port, IActorRef Owner);
 

@@ -62,6 +62,31 @@ public sealed class TunnelRebuildSpecs : GatewayKit
     }
 
     [Fact]
+    public async Task Should_go_on_forgetting_the_idle_flows_of_a_parked_endpoint()
+    {
+        await StartAsync(environment: [("GWLBTUN_RESTART_MAX_TRIES", "1"), ("GWLBTUN_FLOWS_IDLE_TIMEOUT_UDP", "1s")]);
+        Send();
+        await CreatedAsync();
+        await DeliveredAsync(1);
+        for (var failures = 1; (await EniAsync()).State != "parked"; failures++)
+        {
+            Ip($"link delete {Gwi}");
+            await UntilAsync(async () => (await EniAsync()).State is "parked" or "rebuilding");
+            if ((await EniAsync()).State == "parked")
+                break;
+            Advance(_firstBackoff * failures);
+            await CreatedAsync(failures + 1);
+        }
+
+        await UntilAsync(async () =>
+        {
+            Advance(TimeSpan.FromSeconds(1));
+            return (await EniAsync()).FlowTable?.Size == 0;
+        });
+        Assert.Equal("parked", (await EniAsync()).State);
+    }
+
+    [Fact]
     public async Task Should_try_a_parked_endpoint_anew_with_a_fresh_count_after_its_time()
     {
         await WhileNameIsTakenAsync(async () =>
