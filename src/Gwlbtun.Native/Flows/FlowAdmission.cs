@@ -7,7 +7,7 @@ namespace Gwlbtun.Native.Flows;
 /// What happens to a header that the table does not know yet: a new flow finds a place, or a known one's slot is replaced. Runs
 /// on any thread; changes a segment only with its gate in hand.
 /// </summary>
-internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTemplates templates, FlowCounters counters, bool newCookieEndsFlow)
+internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTemplates templates, FlowCounters counters, FlowRules rules)
 {
     // How often a flow that finds the table full looks for a place, which another thread may snatch away.
     private const int Tries = 4;
@@ -21,7 +21,7 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         ushort template = templates.Acquire(header);
         if (template == 0)
         {
-            Forget(key, hash);
+            Forget(key, hash, header.FlowCookie, now);
             return new LearnResult(DropReason.FlowHeaderShapes, IsNew: false);
         }
 
@@ -67,13 +67,13 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         HeaderSlot* other = FlowEntry.Slot(entry, 1 - direction);
         ushort replaced = own->Template;
         bool isNewFlow = replaced != 0 && own->FlowCookie != slot.FlowCookie;
-        ushort outdated = newCookieEndsFlow && isNewFlow ? other->Template : (ushort)0;
+        ushort outdated = rules.EndsOther(entry, direction, slot.FlowCookie, now) ? other->Template : (ushort)0;
         FlowPlacement.BeginChange(segment);
         *own = slot;
         if (outdated != 0)
             *other = default;
         entry->LastUsed = now;
-        FlowStanding.Count(entry);
+        rules.Count(entry);
         if (isNewFlow)
             FlowEntry.Note(entry, direction, TcpSignal.Opens);
         FlowEntry.Note(entry, direction, signal);
@@ -102,22 +102,28 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
         return place != FlowSegment.None;
     }
 
-    // The header cannot be kept, and the one that is kept is outdated: better no answer than an old cookie.
-    private void Forget(in FlowKey key, ulong hash)
+    // The header cannot be kept, and what is kept is outdated: better no answer than an old cookie, also from the other direction.
+    private void Forget(in FlowKey key, ulong hash, uint flowCookie, uint now)
     {
         FlowSegment* segment = families[(int)key.Family].Take(hash);
         FlowEntry* entry = FlowSegment.Find(segment, key, hash);
+        ushort replaced = 0;
         ushort outdated = 0;
         if (entry != null)
         {
-            HeaderSlot* slot = FlowEntry.Slot(entry, key.Direction);
-            outdated = slot->Template;
+            HeaderSlot* own = FlowEntry.Slot(entry, key.Direction);
+            HeaderSlot* other = FlowEntry.Slot(entry, 1 - key.Direction);
+            replaced = own->Template;
+            outdated = rules.EndsOther(entry, key.Direction, flowCookie, now) ? other->Template : (ushort)0;
             FlowPlacement.BeginChange(segment);
-            *slot = default;
+            *own = default;
+            if (outdated != 0)
+                *other = default;
             FlowPlacement.EndChange(segment);
         }
 
         SpinGate.Exit(ref segment->Gate);
+        templates.Release(replaced);
         templates.Release(outdated);
     }
 }

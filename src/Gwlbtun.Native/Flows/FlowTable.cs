@@ -28,6 +28,7 @@ public sealed class FlowTable : IDisposable
     private readonly FlowDirectory[] _families;
     private readonly HeaderTemplates _templates;
     private readonly FlowCounters _counters;
+    private readonly FlowRules _rules;
     private readonly FlowAdmission _admission;
     private readonly FlowSweeper _sweeper;
     private bool _isDisposed;
@@ -48,7 +49,8 @@ public sealed class FlowTable : IDisposable
         ];
         _templates = new HeaderTemplates(_hash, options.MaxHeaderShapes);
         _counters = new FlowCounters(options.MaxFlows, budget);
-        _admission = new FlowAdmission(_families, _templates, _counters, options.NewCookieEndsFlow);
+        _rules = new FlowRules(options);
+        _admission = new FlowAdmission(_families, _templates, _counters, _rules);
         _sweeper = new FlowSweeper(_families, _templates, _counters, options);
     }
 
@@ -224,13 +226,13 @@ public sealed class FlowTable : IDisposable
             if (reading.Own.IsEmpty || !header.HasValuesOf(reading.Own))
                 return false;
 
-            bool matches = HeaderTemplate.Matches(_templates.At(reading.Own.Template), header);
+            bool matches = HeaderTemplate.Matches(_templates.At(reading.Own.Template), header) && !_rules.IsStale(reading.Entry, now);
             if (!reading.IsStillTrue)
                 continue;
             if (matches)
             {
                 FlowEntry.Touch(reading.Entry, now);
-                FlowStanding.Count(reading.Entry);
+                _rules.Count(reading.Entry);
             }
 
             return matches;

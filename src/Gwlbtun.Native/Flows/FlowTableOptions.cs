@@ -26,6 +26,14 @@ public sealed record FlowTableOptions
     public bool NewCookieEndsFlow { get; init; } = true;
 
     /// <summary>
+    /// After how long without use a header begins something new: whatever it says, it empties the other direction's slot. Null: never.
+    /// </summary>
+    public TimeSpan? RenewAfter { get; init; }
+
+    /// <summary>Whether flows with many packets outlive those with few when the table is full; if not, the least recently used gives way.</summary>
+    public bool PrefersEstablished { get; init; } = true;
+
+    /// <summary>
     /// The most different shapes of Geneve headers (everything but flow cookie, attachment ID and source port) that
     /// flows hold at the same time, 1 to 65,535.
     /// </summary>
@@ -42,6 +50,8 @@ public sealed record FlowTableOptions
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(OtherIdle, TimeSpan.Zero, nameof(OtherIdle));
         if (TcpClosing is { } closing)
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(closing, TimeSpan.Zero, nameof(TcpClosing));
+        if (RenewAfter is { } renew)
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(renew, TimeSpan.Zero, nameof(RenewAfter));
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxHeaderShapes, 1, nameof(MaxHeaderShapes));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxHeaderShapes, HeaderTemplates.MaxShapes, nameof(MaxHeaderShapes));
     }

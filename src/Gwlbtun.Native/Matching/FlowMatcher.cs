@@ -13,6 +13,9 @@ namespace Gwlbtun.Native.Matching;
 /// </remarks>
 public sealed class FlowMatcher : IDisposable
 {
+    // The fragments of one packet follow each other within milliseconds; the identification of a busy sender may come again after seconds.
+    private static readonly TimeSpan _newPacketAfter = TimeSpan.FromSeconds(1);
+
     // The sweeper's own.
     private bool _areFragmentsSwept;
 
@@ -32,6 +35,10 @@ public sealed class FlowMatcher : IDisposable
             OtherIdle = fragments.Timeout,
             // The slots are two teachers here, not two directions: neither outdates what the other taught.
             NewCookieEndsFlow = false,
+            // Identifications come round again: what is taught so much later is another packet.
+            RenewAfter = _newPacketAfter,
+            // A packet with many fragments is no more worth keeping than one with two.
+            PrefersEstablished = false,
         });
     }
 

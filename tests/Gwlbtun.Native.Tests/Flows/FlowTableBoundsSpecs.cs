@@ -46,6 +46,23 @@ public class FlowTableBoundsSpecs
     }
 
     [Fact]
+    public void Should_let_the_least_recently_used_give_way_whatever_its_packets_when_told_not_to_count_them()
+    {
+        const int MaxFlows = 14;
+        using var table = new FlowTable(new FlowTableOptions { MaxFlows = MaxFlows, PrefersEstablished = false });
+        for (uint i = 0; i < MaxFlows; i++)
+        {
+            for (uint packet = 0; packet <= MaxFlows - i; packet++)
+                SampleHeader.Standard(i + (packet / 4)).LearnInto(table, SampleFlow.Tcp4(i), nowMs: 1_000 * i);
+        }
+
+        for (uint i = 0; i < 5; i++)
+            SampleHeader.Standard(99).LearnInto(table, SampleFlow.Tcp4(100 + i), nowMs: 20_000 + (1_000 * i));
+
+        Assert.Equal([0, 1, 2, 3, 4], Enumerable.Range(0, MaxFlows).Where(i => !SampleFlow.IsKnown(table, SampleFlow.Tcp4((uint)i))));
+    }
+
+    [Fact]
     public void Should_let_a_flow_of_the_other_family_give_way_to_the_first_of_its_own()
     {
         using var table = new FlowTable(new FlowTableOptions { MaxFlows = 5_000 });
@@ -103,6 +120,23 @@ public class FlowTableBoundsSpecs
         Assert.Equal(DropReason.FlowHeaderShapes, result.Reason);
         Assert.False(SampleFlow.IsKnown(table, SampleFlow.Tcp4(2)));
         Assert.True(SampleFlow.IsKnown(table, SampleFlow.Tcp4(3)));
+    }
+
+    [Theory]
+    [InlineData(9, true)]
+    [InlineData(1, false)]
+    public void Should_answer_with_the_other_directions_header_only_if_its_cookie_is_not_outdated_by_one_that_cannot_be_kept(uint cookie, bool isOutdated)
+    {
+        using var table = new FlowTable(new FlowTableOptions { MaxHeaderShapes = 1 });
+        SampleHeader other = SampleHeader.Standard(2);
+        SampleHeader.Standard(1).LearnInto(table, SampleFlow.Tcp4(1));
+        other.LearnInto(table, SampleFlow.Tcp4(1, reversed: true));
+
+        Assert.Equal(DropReason.FlowHeaderShapes, SampleHeader.Standard(cookie, loadBalancer: 0x0500000A).LearnInto(table, SampleFlow.Tcp4(1)).Reason);
+
+        Assert.Equal(!isOutdated, other.IsAnswerOf(table, SampleFlow.Tcp4(1)));
+        Assert.Equal(!isOutdated, SampleFlow.IsKnown(table, SampleFlow.Tcp4(1, reversed: true)));
+        Assert.Equal(isOutdated ? 0 : 1, table.HeaderShapes);
     }
 
     [Fact]
