@@ -32,6 +32,8 @@ internal sealed unsafe class FlowAdmission(FlowDirectory[] families, HeaderTempl
             SourcePort = header.Path.SourcePort,
             Template = template,
         };
+        if (counters.OwesFlows)
+            _eviction.GiveBackOne(key.Family, ~hash, now);
         bool isReserved = false;
         for (int attempt = 0; attempt < Tries; attempt++)
         {

@@ -49,8 +49,19 @@ internal sealed unsafe class FlowCounters : IDisposable
     public long TimedOut(FlowFamily family, FlowProtocol protocol) =>
         Volatile.Read(ref Line(TimedOutFrom + ClassOf(family, protocol)));
 
+    /// <summary>Whether the table has flows that others need more, if they are weak.</summary>
+    public bool OwesFlows
+    {
+        get
+        {
+            long held = Volatile.Read(ref Line(TotalAt)) - _floor;
+            return held > 0 && _budget!.IsWantedBack(held);
+        }
+    }
+
     /// <summary>Takes one of the flows that the table may hold; false when it holds all of them, or the budget is used up.</summary>
-    public bool TryReserve()
+    /// <param name="isAllEstablished">Whether an established flow would have to go instead.</param>
+    public bool TryReserve(bool isAllEstablished = false)
     {
         while (true)
         {
@@ -60,7 +71,7 @@ internal sealed unsafe class FlowCounters : IDisposable
 
             // Every step of the count above the floor goes with one unit of the budget.
             bool shares = count >= _floor;
-            if (shares && !_budget!.TryTake())
+            if (shares && !_budget!.TryTake(count - _floor, isAllEstablished))
                 return false;
             if (Interlocked.CompareExchange(ref Line(TotalAt), count + 1, count) == count)
                 return true;
@@ -89,7 +100,7 @@ internal sealed unsafe class FlowCounters : IDisposable
         Unreserve();
     }
 
-    /// <summary>A flow has given way to another; its place is still reserved.</summary>
+    /// <summary>A flow has given way; its place is still reserved.</summary>
     public void GaveWay(FlowFamily family, byte protocol)
     {
         Interlocked.Decrement(ref Line(ClassOf(family, FlowKey.KindOf(protocol))));

@@ -43,7 +43,10 @@ internal sealed unsafe class FlowEviction(FlowDirectory[] families, HeaderTempla
         return candidate.Place;
     }
 
-    /// <summary>Takes a flow out, near the hash or elsewhere. The place in the table's count is the caller's. No gate is held.</summary>
+    /// <summary>
+    /// Takes a flow out, near the hash or elsewhere, unless only established ones are found and the budget has one more for that case. The
+    /// place in the table's count is the caller's. No gate is held.
+    /// </summary>
     public bool TryMakeRoom(FlowFamily family, ulong hash, uint now)
     {
         FlowFamily other = Other(family);
@@ -56,7 +59,21 @@ internal sealed unsafe class FlowEviction(FlowDirectory[] families, HeaderTempla
             hash = Next(hash);
         }
 
-        return false;
+        return counters.TryReserve(isAllEstablished: true);
+    }
+
+    /// <summary>Takes a weak flow out of where a hash leads, if one stands there, for those who need its place more. No gate is held.</summary>
+    public void GiveBackOne(FlowFamily family, ulong hash, uint now)
+    {
+        FlowSegment* segment = families[(int)family].Take(hash);
+        FlowCandidate candidate = FlowPlacement.Weakest(segment, hash, now);
+        if (candidate.IsWeak)
+        {
+            Evict(segment, candidate.Place, family);
+            counters.Unreserve();
+        }
+
+        SpinGate.Exit(ref segment->Gate);
     }
 
     private FlowCandidate Look(FlowFamily family, ulong hash, uint now)
@@ -71,10 +88,11 @@ internal sealed unsafe class FlowEviction(FlowDirectory[] families, HeaderTempla
     {
         FlowSegment* segment = families[(int)family].Take(hash);
         FlowCandidate candidate = WeakestNear(segment, hash, now);
-        if (candidate.Exists)
+        bool isSpared = candidate.Exists && !candidate.IsWeak && counters.TryReserve(isAllEstablished: true);
+        if (candidate.Exists && !isSpared)
             Evict(segment, candidate.Place, family);
         SpinGate.Exit(ref segment->Gate);
-        return candidate.Exists;
+        return candidate.Exists || isSpared;
     }
 
     // Empty buckets cost next to nothing to look at, and a table that has shrunk may have many.

@@ -18,6 +18,7 @@ internal static unsafe class FlowStanding
     public const byte Established = 8;
 
     private const int HighestClass = 3;
+    private static readonly int _ticksUntilSpent = FlowTicks.Beyond(TimeSpan.FromSeconds(1));
     private static readonly int _ticksForClass = FlowTicks.Beyond(TimeSpan.FromSeconds(30));
 
     /// <summary>Counts a packet from the load balancer. Two at the same moment may count as one.</summary>
@@ -35,6 +36,13 @@ internal static unsafe class FlowStanding
         int reached = BitOperations.Log2(entry->Packets);
         int kept = Math.Max(reached - (idle / _ticksForClass), 0);
         return ((long)(HighestClass - kept) << 32) | (uint)idle;
+    }
+
+    /// <summary>Whether a flow had a single packet, or is long idle, and nothing has used it for a second: it would be among the first to give way.</summary>
+    public static bool IsSpent(FlowEntry* entry, uint now)
+    {
+        long weakness = Weakness(entry, now);
+        return weakness >> 32 == HighestClass && (uint)weakness > _ticksUntilSpent;
     }
 
     /// <summary>Whether a number is that of a flow which is established and active.</summary>

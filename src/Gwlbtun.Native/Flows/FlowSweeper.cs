@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Gwlbtun.Native.Flows;
 
 /// <summary>
-/// Goes round the table a few buckets at a time, and takes out what has been idle too long. Its place is remembered as
+/// Goes round the table a few buckets at a time, and takes out what has been idle too long, and spent flows whose place others need. Its place is remembered as
 /// a position in hash space, which stays meaningful while segments split; what a split moves behind it waits for the next round.
 /// </summary>
 internal sealed unsafe class FlowSweeper
@@ -57,7 +57,10 @@ internal sealed unsafe class FlowSweeper
             for (uint used = FlowSegment.Used(segment, _bucket); used != 0; used &= used - 1)
             {
                 int place = (_bucket * FlowSegment.SlotsPerBucket) + BitOperations.TrailingZeroCount(used);
-                expired += TryExpire(segment, place, now) ? 1 : 0;
+                if (TryExpire(segment, place, now))
+                    expired++;
+                else if (_counters.OwesFlows && FlowStanding.IsSpent(FlowSegment.Entry(segment, place), now))
+                    GiveBack(segment, place);
             }
 
             _bucket++;
@@ -76,11 +79,24 @@ internal sealed unsafe class FlowSweeper
         if (FlowTicks.Since(entry->LastUsed, now) <= longest)
             return false;
 
+        Remove(segment, place);
+        _counters.Expired((FlowFamily)_family, entry->Protocol);
+        return true;
+    }
+
+    private void GiveBack(FlowSegment* segment, int place)
+    {
+        Remove(segment, place);
+        _counters.GaveWay((FlowFamily)_family, FlowSegment.Entry(segment, place)->Protocol);
+        _counters.Unreserve();
+    }
+
+    private void Remove(FlowSegment* segment, int place)
+    {
+        FlowEntry* entry = FlowSegment.Entry(segment, place);
         FlowPlacement.Remove(segment, place);
         _templates.Release(entry->Slot0.Template);
         _templates.Release(entry->Slot1.Template);
-        _counters.Expired((FlowFamily)_family, entry->Protocol);
-        return true;
     }
 
     private void MoveBeyond(FlowSegment* segment)

@@ -24,13 +24,15 @@ public class FlowBudgetSpecs
 
         // A flood at the first, then what comes at the others.
         Learn(tables[0], 10_000);
-        Assert.Equal(1_000 - (3 * budget.Floor), SampleFlow.CountAll(tables[0]));
+        Assert.Equal(1_000 - (3 * budget.Floor) - budget.Kept, SampleFlow.CountAll(tables[0]));
         foreach (FlowTable table in tables[1..])
         {
             Learn(table, 10_000);
-            Assert.Equal(budget.Floor, SampleFlow.CountAll(table));
-            Assert.Equal(10_000 - budget.Floor, table.Evicted);
+            Assert.InRange(SampleFlow.CountAll(table), budget.Floor, budget.Floor + (budget.Kept / 2));
+            Assert.Equal(10_000 - SampleFlow.CountAll(table), table.Evicted);
         }
+
+        Assert.InRange(tables.Sum(SampleFlow.CountAll), 1_000 - budget.Kept, 1_000);
 
         Dispose(tables);
         Assert.Equal(0, budget.SharedTaken);
@@ -44,19 +46,19 @@ public class FlowBudgetSpecs
         using var left = new FlowTable(new FlowTableOptions(), budget);
         Learn(gone, 2_000);
         Learn(left, 2_000);
-        Assert.Equal(budget.Floor, SampleFlow.CountAll(left));
+        Assert.Equal(budget.Floor + (budget.Kept / 2), SampleFlow.CountAll(left));
 
         // Expired down to a few flows, which are within the floor.
         _ = SampleFlow.SweepAll(gone, nowMs: 1_000_000);
         _ = SampleFlow.SweepAll(gone, nowMs: 1_000_000);
         Learn(left, 2_000);
-        Assert.Equal(1_000 - budget.Floor, SampleFlow.CountAll(left));
+        Assert.Equal(1_000 - budget.Floor - budget.Kept, SampleFlow.CountAll(left));
 
         Learn(gone, 100);
         gone.Dispose();
         using var next = new FlowTable(new FlowTableOptions(), budget);
         Learn(next, 1_000);
-        Assert.Equal(budget.Floor, SampleFlow.CountAll(next));
+        Assert.Equal(budget.Floor + (budget.Kept / 2), SampleFlow.CountAll(next));
     }
 
     [Fact]
@@ -81,9 +83,9 @@ public class FlowBudgetSpecs
         using var further = new FlowTable(new FlowTableOptions(), budget);
 
         Learn(further, 2_000);
-        Assert.Equal(875, SampleFlow.CountAll(further));
+        Assert.Equal(875 - budget.Kept, SampleFlow.CountAll(further));
         Learn(first, 2_000);
-        Assert.Equal(125, SampleFlow.CountAll(first));
+        Assert.Equal(125 + (budget.Kept / 2), SampleFlow.CountAll(first));
     }
 
     [Fact]
@@ -110,7 +112,7 @@ public class FlowBudgetSpecs
 
         int full = Learn(shrunk, 20_000);
 
-        Assert.Equal(budget.Floor, SampleFlow.CountAll(shrunk));
+        Assert.Equal(budget.Floor + (budget.Kept / 2), SampleFlow.CountAll(shrunk));
         Assert.InRange(full, 0, 20_000 / 20);
     }
 
@@ -133,7 +135,7 @@ public class FlowBudgetSpecs
                 long now = Interlocked.Increment(ref clock) / 8;
                 _header.LearnInto(tables[random.Next(Tables)], SampleFlow.Tcp4((uint)random.Next(10_000)), now);
                 tables[number].Sweep(now, 16);
-                Assert.InRange(budget.SharedTaken, 0, Total + Tables);
+                Assert.InRange(budget.SharedTaken, 0, Total - (Tables * budget.Floor));
             }
         })));
 
@@ -149,7 +151,7 @@ public class FlowBudgetSpecs
         Assert.Equal(0, budget.SharedTaken);
         foreach (FlowTable table in tables)
             Learn(table, 4_000);
-        Assert.Equal(Total, tables.Sum(SampleFlow.CountAll));
+        Assert.InRange(tables.Sum(SampleFlow.CountAll), Total - budget.Kept, Total);
         Dispose(tables);
     }
 
