@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Gwlbtun.Native.Flows;
 
 /// <summary>
-/// Goes round the table a few buckets at a time, and takes out what has been idle too long, and spent flows whose place others need. Its place is remembered as
+/// Goes round the table a few buckets at a time, and takes out what has been idle too long, and spent flows of which others need something: their
+/// place, see <see cref="FlowBudget"/>, or a rare shape of header when shapes are scarce. Its place is remembered as
 /// a position in hash space, which stays meaningful while segments split; what a split moves behind it waits for the next round.
 /// </summary>
 internal sealed unsafe class FlowSweeper
@@ -59,7 +60,7 @@ internal sealed unsafe class FlowSweeper
                 int place = (_bucket * FlowSegment.SlotsPerBucket) + BitOperations.TrailingZeroCount(used);
                 if (TryExpire(segment, place, now))
                     expired++;
-                else if (_counters.OwesFlows && FlowStanding.IsSpent(FlowSegment.Entry(segment, place), now))
+                else if (IsNeededMoreElsewhere(FlowSegment.Entry(segment, place), now))
                     GiveBack(segment, place);
             }
 
@@ -83,6 +84,10 @@ internal sealed unsafe class FlowSweeper
         _counters.Expired((FlowFamily)_family, entry->Protocol);
         return true;
     }
+
+    private bool IsNeededMoreElsewhere(FlowEntry* entry, uint now) =>
+        (_counters.OwesFlows || (_templates.AreScarce && (_templates.IsRare(entry->Slot0) || _templates.IsRare(entry->Slot1))))
+        && FlowStanding.IsSpent(entry, now);
 
     private void GiveBack(FlowSegment* segment, int place)
     {

@@ -27,6 +27,9 @@ internal sealed unsafe class HeaderTemplates : IDisposable
     private const int Chunks = 16 - FirstChunkBits + 1;
     private const int Buckets = 1024;
 
+    // A shape with no more references is rare, and may have to go when shapes are scarce.
+    private const int FewReferences = 8;
+
     // A walk without the gate may stray into the free list: after so many steps, look again under it.
     private const int MaxUngatedSteps = 8;
 
@@ -59,6 +62,12 @@ internal sealed unsafe class HeaderTemplates : IDisposable
 
     /// <summary>How many there are.</summary>
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Whether few more can be had, or none: less than a quarter is left.</summary>
+    public bool AreScarce => Count > _limit - Math.Max(1, _limit / 4);
+
+    /// <summary>Whether a slot's shape is one that few others have.</summary>
+    public bool IsRare(in HeaderSlot slot) => !slot.IsEmpty && Volatile.Read(ref At(slot.Template)->References) <= FewReferences;
 
     /// <summary>Native memory taken, used or not.</summary>
     public long Bytes => Volatile.Read(ref _bytes);

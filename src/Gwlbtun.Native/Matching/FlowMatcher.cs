@@ -16,6 +16,9 @@ public sealed class FlowMatcher : IDisposable
     // The fragments of one packet follow each other within milliseconds; the identification of a busy sender may come again after seconds.
     private static readonly TimeSpan _newPacketAfter = TimeSpan.FromSeconds(1);
 
+    // Fewer than flows have: what is not learned here costs a fragment, not a connection.
+    private const int FragmentHeaderShapes = 1_023;
+
     // The sweeper's own.
     private bool _areFragmentsSwept;
 
@@ -37,6 +40,7 @@ public sealed class FlowMatcher : IDisposable
             NewCookieEndsFlow = false,
             // Identifications come round again: what is taught so much later is another packet.
             RenewAfter = _newPacketAfter,
+            MaxHeaderShapes = FragmentHeaderShapes,
             // A packet with many fragments is no more worth keeping than one with two.
             PrefersEstablished = false,
         });
