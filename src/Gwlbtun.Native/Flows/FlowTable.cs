@@ -21,6 +21,7 @@ namespace Gwlbtun.Native.Flows;
 /// of new flows does not push out those that are established and active.</para>
 /// <para><b>Expiry.</b> A flow that has been idle too long is still answered until it is swept: whether a
 /// flow still exists is for the load balancer to judge, and ours may run a little ahead of its clock.</para>
+/// <para><b>Memory</b> grows with the flows and does not shrink again before <see cref="Dispose"/>: what has gone leaves room for what comes.</para>
 /// </remarks>
 public sealed class FlowTable : IDisposable
 {

@@ -119,7 +119,7 @@ public class FlowBudgetFloodSpecs
         await Task.WhenAll(Enumerable.Range(0, 4).Select(number => Task.Run(() =>
         {
             var random = new Random(number);
-            for (int i = 0; i < 40_000; i++)
+            for (int i = 0; i < 5_000; i++)
             {
                 long now = Interlocked.Increment(ref clock) / 8;
                 // All flood the first table, and establish flows in the others. One has endpoints that come and go, the others sweep.
