@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using Gwlbtun.Emulator.Blasting;
+using Gwlbtun.Emulator.Blasting.Cases;
 using Gwlbtun.Emulator.LoadBalancing;
 using Xunit;
 
@@ -21,6 +22,12 @@ public class TsharkSpecs
         "geneve.option.type", "geneve.option.length", "geneve.option.unknown.data", "frame.len", "_ws.malformed", "_ws.expert.severity",
     ];
 
+    private static readonly string[] _caseFields =
+    [
+        "ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "icmp.checksum.status", "icmpv6.checksum.status", "ip.reassembled.length", "ipv6.reassembled.length",
+        "ip.opt.type", "ipv6.hopopts.nxt", "ipv6.routing.segleft", "ipv6.dstopts.nxt", "ah.spi", "icmp.type", "icmpv6.type", "_ws.malformed", "_ws.expert.severity",
+    ];
+
     [Fact]
     public void Should_be_decoded_by_tshark_as_it_was_built() => Sandbox.Run(() =>
     {
@@ -29,7 +36,7 @@ public class TsharkSpecs
         BlastOptions options = new() { Flows = 12, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix, Sizes = SizeMix.Parse("100,333"), Rate = 200, Duration = TimeSpan.FromSeconds(60) };
         TrafficPlan plan = new(options, loadBalancerOptions.Endpoints);
 
-        string[] lines = Capture(stop =>
+        string[] lines = Capture(Captured, _fields, stop =>
         {
             using Blaster blaster = new(options, loadBalancerOptions, new LoadBalancer(loadBalancerOptions));
             blaster.Run(stop);
@@ -38,9 +45,48 @@ public class TsharkSpecs
         Assert.Equal(Captured, lines.Length);
         Dictionary<int, string> cookies = [];
         foreach (string line in lines)
-            Check(Decoded(line), plan, cookies);
+            Check(Decoded(line, _fields), plan, cookies);
         Assert.Equal(12, cookies.Count);
         Assert.Equal(12, cookies.Values.Distinct().Count());
+    });
+
+    [Fact]
+    public void Should_be_decoded_by_tshark_whatever_the_case() => Sandbox.Run(() =>
+    {
+        LoadBalancerOptions loadBalancerOptions = new() { Appliances = [IPAddress.Parse("127.0.0.2")], Local = IPAddress.Loopback };
+        CaseOptions cases = new() { FragmentSize = 600, FragmentOrder = FragmentOrder.Shuffled, Errors = ErrorKinds.Both, IpOptions = true, Asymmetric = true };
+        BlastOptions options = new() { Flows = 60, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix, Sizes = SizeMix.Parse("1500,100"), Rate = 1_000, Duration = TimeSpan.FromSeconds(60), Cases = cases };
+
+        string[] lines = Capture(captured: 6_000, _caseFields, stop =>
+        {
+            using Reflector reflector = new(IPAddress.Parse("127.0.0.2"), 6081);
+            using Blaster blaster = new(options, loadBalancerOptions, new LoadBalancer(loadBalancerOptions));
+            blaster.Run(stop);
+        });
+
+        Dictionary<string, string[]>[] packets = [.. lines.Select(line => Decoded(line, _caseFields))];
+        Assert.Equal(6_000, packets.Length);
+        Assert.All(packets, packet =>
+        {
+            Assert.Empty(packet["_ws.malformed"]);
+            Assert.DoesNotContain("8388608", packet["_ws.expert.severity"]); // error
+        });
+        // No checksum is bad (0), and each upper layer has been found good (1), that of whole packets and that of datagrams put together.
+        foreach (string upper in (string[])["udp", "tcp", "icmp", "icmpv6"])
+        {
+            string[] status = [.. packets.SelectMany(packet => packet[upper + ".checksum.status"])];
+            Assert.DoesNotContain("0", status);
+            Assert.Contains("1", status);
+        }
+
+        Assert.True(Count("ip.reassembled.length") > 100);
+        Assert.True(Count("ipv6.reassembled.length") > 100);
+        Assert.All((string[])["ip.opt.type", "ipv6.hopopts.nxt", "ipv6.routing.segleft", "ipv6.dstopts.nxt", "ah.spi"], field => Assert.True(Count(field) > 100, field));
+        Assert.Superset(new HashSet<string> { "3", "4", "5", "11", "12" }, Types("icmp.type"));
+        Assert.Superset(new HashSet<string> { "1", "2", "3", "4" }, Types("icmpv6.type"));
+
+        int Count(string field) => packets.Count(packet => packet[field].Length != 0);
+        HashSet<string> Types(string field) => [.. packets.SelectMany(packet => packet[field])];
     });
 
     private static void Check(Dictionary<string, string[]> packet, TrafficPlan plan, Dictionary<int, string> cookies)
@@ -83,19 +129,19 @@ public class TsharkSpecs
         Assert.DoesNotContain("8388608", packet["_ws.expert.severity"]); // error
     }
 
-    private static Dictionary<string, string[]> Decoded(string line)
+    private static Dictionary<string, string[]> Decoded(string line, string[] fields)
     {
         string[] columns = line.Split('\t');
-        return _fields.Zip(columns).ToDictionary(field => field.First, field => field.Second.Split(',', StringSplitOptions.RemoveEmptyEntries));
+        return fields.Zip(columns).ToDictionary(field => field.First, field => field.Second.Split(',', StringSplitOptions.RemoveEmptyEntries));
     }
 
     /// <summary>Captures while traffic goes on, which is told to stop when there is enough.</summary>
-    private static string[] Capture(Action<CancellationToken> traffic)
+    private static string[] Capture(int captured, string[] fields, Action<CancellationToken> traffic)
     {
         string[] arguments =
         [
-            "-i", "lo", "-n", "-l", "-c", Captured.ToString(CultureInfo.InvariantCulture), "-f", "udp dst port 6081 and dst host 127.0.0.2", "-d", "udp.port==6081,geneve",
-            "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-T", "fields", .. _fields.SelectMany(field => (string[])["-e", field]),
+            "-i", "lo", "-n", "-l", "-c", captured.ToString(CultureInfo.InvariantCulture), "-f", "udp dst port 6081 and dst host 127.0.0.2", "-d", "udp.port==6081,geneve",
+            "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-T", "fields", .. fields.SelectMany(field => (string[])["-e", field]),
         ];
         using Process tshark = Process.Start(new ProcessStartInfo("tshark", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> output = tshark.StandardOutput.ReadToEndAsync();

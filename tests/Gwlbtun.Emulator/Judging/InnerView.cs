@@ -6,7 +6,8 @@ namespace Gwlbtun.Emulator.Judging;
 /// <param name="Id">The identification, 16 bits in every IPv4 packet, 32 in an IPv6 fragment header, else 0.</param>
 /// <param name="Offset">Where its payload belongs, in bytes.</param>
 /// <param name="HasMore">Whether others follow.</param>
-internal readonly record struct FragmentView(uint Id, int Offset, bool HasMore);
+/// <param name="HeaderOffset">Where IPv6's fragment header stands; 0 is none.</param>
+internal readonly record struct FragmentView(uint Id, int Offset, bool HasMore, int HeaderOffset = 0);
 
 /// <summary>An inner packet, read straight from RFC 791 and RFC 8200 without the project's own parser.</summary>
 internal readonly struct InnerView
@@ -128,7 +129,7 @@ internal readonly struct InnerView
             if (next == 44)
             {
                 int offset = BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]);
-                fragment = new FragmentView(BinaryPrimitives.ReadUInt32BigEndian(packet[(at + 4)..]), offset & 0xFFF8, (offset & 1) != 0);
+                fragment = new FragmentView(BinaryPrimitives.ReadUInt32BigEndian(packet[(at + 4)..]), offset & 0xFFF8, (offset & 1) != 0, at);
             }
 
             next = packet[at];

@@ -20,6 +20,9 @@ internal enum FlowPart
 internal sealed class CaseFlows
 {
     private static readonly uint[] _portSalts = [0, 12_289, 36_871];
+    // What is lost must not stop the other direction.
+    private const long ReplyWithoutAnswerMs = 50;
+
     private const uint BackwardPortSalt = 24_593;
     private const uint ChangePortSalt = 769;
 
@@ -82,6 +85,16 @@ internal sealed class CaseFlows
             _loadBalancer.Close(ref flow);
             Headers.End(slot, number);
         }
+    }
+
+    /// <summary>
+    /// Whether anything may go from the destination to the source: a reply comes after what it answers has passed the appliance, which
+    /// knows that direction's header by then.
+    /// </summary>
+    public bool MayGoBack(int conversation, long nowMs)
+    {
+        int slot = SlotOf(conversation, FlowPart.Whole);
+        return _flows[slot].IsOpen && (_flows[slot].IsAnswered || nowMs - _flows[slot].OpenedMs > ReplyWithoutAnswerMs);
     }
 
     public void Sweep(long nowMs)

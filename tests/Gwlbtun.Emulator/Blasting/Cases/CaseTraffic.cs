@@ -48,7 +48,7 @@ internal sealed unsafe class CaseTraffic : Traffic
     public override int Send(int count, long now, long nowMs)
     {
         long before = Sent;
-        // Resting conversations pass: no turn is lost, but one may look at each only once.
+        // Resting streams pass: no turn is lost, but one may look at each only once.
         for (int looked = 0; count > 0 && looked < _plan.Streams * Options.Burst; looked++, _number++)
         {
             if (!TrySend(_number, now, nowMs))
@@ -71,12 +71,15 @@ internal sealed unsafe class CaseTraffic : Traffic
 
     public override void End() => RefuseWithoutFirst(_held.GiveUp(0, all: true));
 
-    /// <returns>False when the conversation rests.</returns>
+    /// <returns>False when the stream rests.</returns>
     private bool TrySend(long number, long now, long nowMs)
     {
         int stream = _plan.StreamOf(number);
         int conversation = _plan.ConversationOf(stream);
-        switch (_churn?.Next(conversation, nowMs))
+        bool isBackward = _plan.IsBackward(stream);
+        CookieAge age = isBackward && !_flows.MayGoBack(conversation, nowMs) ? CookieAge.Resting
+            : _churn?.Next(conversation, mayChange: !isBackward, nowMs) ?? CookieAge.Good;
+        switch (age)
         {
             case CookieAge.Resting:
                 InFlight.Skipped(number);

@@ -19,16 +19,13 @@ internal sealed class CaseWriter
     private const int NoisePeriod = 4096;
     private const uint FirstIdentification = 0x5EED_0000;
 
+    private static readonly byte[] _noise = NewNoise();
+
     private readonly BlastOptions _options;
     private readonly CaseOptions _cases;
     private readonly CasePlan _plan;
-    private readonly byte[] _noise = new byte[NoisePeriod + 65_536];
 
-    public CaseWriter(BlastOptions options, CaseOptions cases, CasePlan plan)
-    {
-        (_options, _cases, _plan) = (options, cases, plan);
-        new Random(1).NextBytes(_noise);
-    }
+    public CaseWriter(BlastOptions options, CaseOptions cases, CasePlan plan) => (_options, _cases, _plan) = (options, cases, plan);
 
     /// <summary>The identification of a datagram, in an IPv4 or in an IPv6 fragment header.</summary>
     public static uint IdOf(long sequence, bool isIpv6) => isIpv6 ? FirstIdentification + (uint)sequence : (ushort)sequence;
@@ -190,5 +187,12 @@ internal sealed class CaseWriter
         uint pseudo = protocol == IpProtocol.Icmp ? 0 : InternetChecksum.Sum(addresses, (uint)(upper.Length >> 16) + (ushort)upper.Length + protocol);
         ushort checksum = (ushort)~InternetChecksum.Fold(InternetChecksum.Sum(upper, pseudo));
         BinaryPrimitives.WriteUInt16BigEndian(field, checksum == 0 && protocol == IpProtocol.Udp ? ushort.MaxValue : checksum);
+    }
+
+    private static byte[] NewNoise()
+    {
+        byte[] noise = new byte[NoisePeriod + 65_536];
+        new Random(1).NextBytes(noise);
+        return noise;
     }
 }

@@ -70,13 +70,13 @@ internal sealed class ContentJudge(CasePlan plan, CaseOptions cases, CaseWriter 
 
     private Judgement JudgeData(ReadOnlySpan<byte> packet, in InnerView inner, ref CaseUnit unit)
     {
-        ref Datagram datagram = ref Remake(unit.Number);
-        (unit.WasFragmented, unit.Fragmentable) = (datagram.IsToFragment, datagram.FragmentableLength);
+        Datagram datagram = Remake(unit.Number);
+        unit.WasFragmented = datagram.IsToFragment;
         Span<byte> expected;
         if (!inner.IsFragment)
         {
             unit.Kind = UnitKind.Whole;
-            expected = _datagramBytes.AsSpan(0, datagram.Length);
+            expected = _datagramBytes.AsSpan(0, LengthAsIn(inner, datagram));
             _datagramNumber = -1; // the comparison overwrites some of it
         }
         else
@@ -84,12 +84,15 @@ internal sealed class ContentJudge(CasePlan plan, CaseOptions cases, CaseWriter 
             bool isIpv6 = inner.Version == 6;
             uint id = IdOf(unit.Number, isIpv6);
             unit.Kind = inner.IsLaterFragment ? UnitKind.LaterFragment : UnitKind.FirstFragment;
-            unit.Offset = inner.Fragment.Offset;
+            bool isCutAsSent = !isIpv6 || inner.Fragment.HeaderOffset == datagram.FixedLength;
+            if (!isCutAsSent && (datagram.AtomicAt != 0 || !ExtensionChain.TryMoveCut(_datagramBytes, inner.Fragment.HeaderOffset, ref datagram)))
+                return Judgement.BadInnerBytes;
+            (unit.Offset, unit.Fragmentable) = (inner.Fragment.Offset, datagram.FragmentableLength);
             unit.Count = packet.Length - Fragmenter.HeaderLength(datagram, isIpv6);
             int end = unit.Offset + unit.Count;
             if (unit.Count <= 0 || end > datagram.FragmentableLength || inner.Fragment.HasMore != end < datagram.FragmentableLength || (inner.Fragment.HasMore && end % 8 != 0))
                 return Judgement.BadInnerBytes;
-            if (datagram.IsToFragment)
+            if (datagram.IsToFragment && isCutAsSent)
             {
                 int capacity = Fragmenter.CapacityOf(cases.FragmentSize!.Value, datagram, isIpv6);
                 unit.IsAsSent = inner.Fragment.Id == id && unit.Offset % capacity == 0 && unit.Count == Math.Min(capacity, datagram.FragmentableLength - unit.Offset);
@@ -133,8 +136,8 @@ internal sealed class ContentJudge(CasePlan plan, CaseOptions cases, CaseWriter 
         if (!isTimeExceeded || !isForSender || plan.KindOf(unit.Number) != CaseKind.Expiring)
             return Judgement.UnexpectedError;
         Remake(unit.Number);
-        Span<byte> expected = _unitBytes.AsSpan(0, Math.Min(_datagram.Length, quote.Length));
-        _datagramBytes.AsSpan(0, expected.Length).CopyTo(expected);
+        _datagramNumber = -1; // it may be changed below
+        Span<byte> expected = _datagramBytes.AsSpan(0, Math.Min(LengthAsIn(quoted, _datagram), quote.Length));
         return CompareButHopLimit(quote, quoted, expected) ? Judgement.Accepted : Judgement.BadInnerBytes;
     }
 
@@ -162,6 +165,10 @@ internal sealed class ContentJudge(CasePlan plan, CaseOptions cases, CaseWriter 
 
         return upper.SequenceEqual(expected) ? Judgement.Accepted : Judgement.BadInnerBytes;
     }
+
+    // Linux, when it puts fragments together, takes an atomic fragment header out.
+    private int LengthAsIn(in InnerView inner, in Datagram datagram) =>
+        datagram.AtomicAt != 0 && inner.Fragment.HeaderOffset == 0 ? ExtensionChain.RemoveAtomic(_datagramBytes, datagram) : datagram.Length;
 
     private static Judgement Compare(ReadOnlySpan<byte> packet, in InnerView inner, Span<byte> expected) =>
         CompareButHopLimit(packet, inner, expected) ? Judgement.Accepted : BadBytes(packet, inner);
@@ -205,12 +212,12 @@ internal sealed class ContentJudge(CasePlan plan, CaseOptions cases, CaseWriter 
 
     private uint IdOf(long number, bool isIpv6) => CaseWriter.IdOf(plan.SequenceOf(number), isIpv6);
 
-    private ref Datagram Remake(long number)
+    private Datagram Remake(long number)
     {
         if (_datagramNumber != number)
             _datagram = writer.Write(_datagramBytes, number);
         _datagramNumber = number;
-        return ref _datagram;
+        return _datagram;
     }
 
     private static long[] NewSequences(int streams)

@@ -18,24 +18,30 @@ internal sealed class CookieChurn
     }
 
     /// <summary>Asks before each datagram of a conversation.</summary>
-    public CookieAge Next(int conversation, long nowMs)
+    /// <param name="conversation">Which.</param>
+    /// <param name="mayChange">False for what goes back: a reply opens no flow.</param>
+    /// <param name="nowMs">Milliseconds.</param>
+    public CookieAge Next(int conversation, bool mayChange, long nowMs)
     {
-        if (_left[conversation]-- > 0)
+        ref int left = ref _left[conversation];
+        if (left > 0)
+        {
+            left--;
             return CookieAge.Good;
+        }
+
+        if (!mayChange)
+            return CookieAge.Resting;
         if (_restUntilMs is not null)
         {
             ref long until = ref _restUntilMs[conversation];
             until = until == 0 ? nowMs + RestMs : until;
             if (nowMs < until)
-            {
-                _left[conversation] = 0;
                 return CookieAge.Resting;
-            }
-
             until = 0;
         }
 
-        _left[conversation] = _every - 1;
+        left = _every - 1;
         return CookieAge.Over;
     }
 }

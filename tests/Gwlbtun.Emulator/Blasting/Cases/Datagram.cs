@@ -14,6 +14,9 @@ internal struct Datagram
     /// <summary>Where the upper-layer header begins.</summary>
     public int UpperOffset;
 
+    /// <summary>Where an atomic fragment header stands, and where the header before names it; 0 is none.</summary>
+    public int AtomicAt, AtomicNextHeaderAt;
+
     /// <summary>Whether it is sent in fragments.</summary>
     public bool IsToFragment;
 

@@ -37,8 +37,8 @@ internal sealed class ErrorWriter(CaseOptions cases, CasePlan plan, CaseWriter w
         int stream = plan.StreamOf(number);
         long sequence = plan.SequenceOf(number);
         bool isIpv6 = plan.IsIpv6(stream);
-        // What varies goes round with periods that share no factor, so that everything meets everything.
-        long round = sequence / 8;
+        // What varies goes round with periods of its own, so that everything meets everything, and begins elsewhere for each flow.
+        long round = sequence / 8 + plan.ConversationOf(stream);
         (byte type, byte code, uint word) = isIpv6 ? _ipv6[round % _ipv6.Length] : _ipv4[round % _ipv4.Length];
         int header = (isIpv6 ? 40 : 20) + HeaderLength;
         ReadOnlySpan<byte> quote = Quote(plan.NumberOf(stream, sequence - 1), isLater: round / 3 % 2 != 0, isKnown: round / 5 % 2 == 0, _quotes[round / 7 % _quotes.Length]);
@@ -69,9 +69,8 @@ internal sealed class ErrorWriter(CaseOptions cases, CasePlan plan, CaseWriter w
             headers = isLater ? Fragmenter.HeaderLength(datagram, isIpv6) : headers + (isIpv6 ? 8 : 0);
         }
 
-        // The destination's last byte: no flow goes there from this source.
         if (!isKnown)
-            packet[isIpv6 ? 39 : 19] ^= 1;
+            ChangeAddress(isIpv6 ? packet.Slice(24, 16) : packet.Slice(16, 4));
         if (!isIpv6)
         {
             BinaryPrimitives.WriteUInt16BigEndian(packet[10..], 0);
@@ -79,5 +78,14 @@ internal sealed class ErrorWriter(CaseOptions cases, CasePlan plan, CaseWriter w
         }
 
         return packet[..Math.Min(packet.Length, headers + behindHeaders)];
+    }
+
+    // To one that no flow of this source has. One word grows by what another one shrinks: checksums over both stay right.
+    private static void ChangeAddress(Span<byte> address)
+    {
+        Span<byte> last = address[^2..];
+        int step = last[1] % 2 == 0 ? 1 : -1;
+        BinaryPrimitives.WriteUInt16BigEndian(last, (ushort)(BinaryPrimitives.ReadUInt16BigEndian(last) + step));
+        BinaryPrimitives.WriteUInt16BigEndian(address, (ushort)(BinaryPrimitives.ReadUInt16BigEndian(address) - step));
     }
 }

@@ -12,6 +12,7 @@ internal static class ExtensionChain
     private const int Chains = 255; // one for each set of the 8 headers below but the empty one
     private const int Ipv6Length = 40;
     private const int Ipv6NextHeader = 6;
+    private const int AtomicLength = 8;
     private const byte PadN = 1;
     private const byte Experimental = 0x1E; // RFC 4727: to be skipped by who does not know it
 
@@ -43,6 +44,8 @@ internal static class ExtensionChain
             if ((set >> place & 1) == 0 || (place == FragmentPlace && datagram.IsToFragment))
                 continue;
             packet[nextAt] = _headers[place];
+            if (place == FragmentPlace)
+                (datagram.AtomicAt, datagram.AtomicNextHeaderAt) = (at, nextAt);
             nextAt = at;
             at += WriteHeader(packet[at..], _headers[place], isLong: (flow & 1) != 0, id);
             // Destination options are for every router named in a routing header; without one they are the destination's, as the later ones.
@@ -54,11 +57,42 @@ internal static class ExtensionChain
         datagram.UpperOffset = at;
     }
 
+    /// <summary>Takes the atomic fragment header out, as who puts fragments together does.</summary>
+    /// <param name="packet">The packet, which keeps its place.</param>
+    /// <param name="datagram">How it is built.</param>
+    /// <returns>Its length now.</returns>
+    public static int RemoveAtomic(Span<byte> packet, in Datagram datagram)
+    {
+        packet[datagram.AtomicNextHeaderAt] = packet[datagram.AtomicAt];
+        packet[(datagram.AtomicAt + AtomicLength)..datagram.Length].CopyTo(packet[datagram.AtomicAt..]);
+        int length = datagram.Length - AtomicLength;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[4..], (ushort)(length - Ipv6Length));
+        return length;
+    }
+
+    /// <summary>Lets the fragment header stand behind further extension headers, as Linux places it behind all destination options.</summary>
+    /// <param name="packet">The packet, without a fragment header.</param>
+    /// <param name="at">Where.</param>
+    /// <param name="datagram">How it is built.</param>
+    /// <returns>False when no header begins there.</returns>
+    public static bool TryMoveCut(ReadOnlySpan<byte> packet, int at, ref Datagram datagram)
+    {
+        (int header, int nextAt) = (Ipv6Length, Ipv6NextHeader);
+        while (header < at && header < datagram.UpperOffset)
+        {
+            int length = packet[nextAt] == IpProtocol.AuthenticationHeader ? 8 + 4 * packet[header + 1] : 8 + 8 * packet[header + 1];
+            (nextAt, header) = (header, header + length);
+        }
+
+        (datagram.FixedLength, datagram.NextHeaderAt) = (header, nextAt);
+        return header == at;
+    }
+
     private static int WriteHeader(Span<byte> header, byte type, bool isLong, uint id)
     {
         int length = type switch
         {
-            IpProtocol.Fragment => 8,
+            IpProtocol.Fragment => AtomicLength,
             IpProtocol.AuthenticationHeader or IpProtocol.Routing => 24,
             _ => isLong ? 16 : 8,
         };
@@ -71,7 +105,8 @@ internal static class ExtensionChain
                 break;
             case IpProtocol.AuthenticationHeader:
                 header[1] = (byte)(length / 4 - 2);
-                BinaryPrimitives.WriteUInt32BigEndian(header[4..], 0x100 + id); // SPI
+                BinaryPrimitives.WriteUInt32BigEndian(header[4..], 0x100); // the security association's, SPI
+                BinaryPrimitives.WriteUInt32BigEndian(header[8..], id);
                 header[12..].Fill(0xA5);
                 break;
             case IpProtocol.Routing: // type 0, one address, no segments left

@@ -12,7 +12,7 @@ internal enum Progress
     /// <summary>Some of it was here before.</summary>
     Again,
 
-    /// <summary>It has another identification than those before it: no receiver would put them together.</summary>
+    /// <summary>It has another identification or header than those before it: no receiver would put them together.</summary>
     Stray,
 
     /// <summary>Its datagram was given up: too many were sent since.</summary>
@@ -41,7 +41,7 @@ internal sealed class Reassembly(int capacity)
         if (partial.Tag <= number)
         {
             partial.Tag = number + 1;
-            partial.Id = id;
+            (partial.Id, partial.Total) = (id, total);
             partial.Missing = (total + Unit - 1) / Unit;
             int words = (partial.Missing + UnitsPerWord - 1) / UnitsPerWord;
             if (partial.Seen is null || partial.Seen.Length < words)
@@ -49,7 +49,7 @@ internal sealed class Reassembly(int capacity)
             Array.Clear(partial.Seen);
         }
 
-        if (partial.Id != id)
+        if (partial.Id != id || partial.Total != total)
             return Progress.Stray;
         for (int unit = offset / Unit; unit < (offset + count + Unit - 1) / Unit; unit++)
         {
@@ -70,6 +70,7 @@ internal sealed class Reassembly(int capacity)
         public long Tag;
 
         public uint Id;
+        public int Total;
         public int Missing;
         public ulong[]? Seen;
     }
