@@ -33,6 +33,9 @@ internal unsafe struct FlowEntry
     public const int Stride4 = 64;
     public const int Stride6 = 96;
 
+    /// <summary>Where what <see cref="FlowStanding"/> looks at begins.</summary>
+    public const int StandingOffset = 32;
+
     /// <summary>The field that a bucket in the free list loses: a reader that meets it takes it for another flow's hash.</summary>
     public const int HashOffset = 48;
 
@@ -45,7 +48,7 @@ internal unsafe struct FlowEntry
     /// <summary>
     /// In <see cref="FlowTicks"/>. Written without the segment's gate, like <see cref="Packets"/>: whatever flow it hits, one is in use just then.
     /// </summary>
-    [FieldOffset(32)]
+    [FieldOffset(StandingOffset)]
     public uint LastUsed;
 
     [FieldOffset(36)]

@@ -47,6 +47,8 @@ internal static unsafe class FlowPlacement
     {
         int first = FlowSegment.FirstBucket(hash, segment->BucketCount);
         int second = FlowSegment.SecondBucket(hash, segment->BucketCount);
+        FlowSegment.Prefetch(segment, first);
+        FlowSegment.Prefetch(segment, second);
         FlowCandidate weakest = WeakestIn(segment, first, now);
         return second == first ? weakest : weakest.OrWeaker(WeakestIn(segment, second, now));
     }

@@ -136,6 +136,16 @@ internal unsafe struct FlowSegment
             Sse.Prefetch0(entry + FlowEntry.AddressOffset + 31);
     }
 
+    /// <summary>Has all entries of a bucket brought into the cache, as far as their standing is concerned.</summary>
+    public static void Prefetch(FlowSegment* segment, int bucket)
+    {
+        if (!Sse.IsSupported)
+            return;
+        byte* standing = Bucket(segment, bucket) + FlowEntry.StandingOffset;
+        for (int slot = 0; slot < SlotsPerBucket; slot++)
+            Sse.Prefetch0(standing + (slot * segment->Stride));
+    }
+
     /// <summary>The bucket that the hash prefers, of <paramref name="buckets"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int FirstBucket(ulong hash, int buckets) => Address((int)(hash >> FirstChoiceShift), buckets);
