@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 using Xunit;
 
@@ -34,6 +35,39 @@ public class FlowTableMemorySpecs
         table.Dispose();
 
         Assert.InRange(ResidentBytes() - before, long.MinValue, taken / 10);
+    }
+
+    [Theory]
+    [InlineData(0, 24_000)]
+    [InlineData(100, 64_000)]
+    [InlineData(1_000, 280_000)]
+    [InlineData(10_000, 1_300_000)]
+    [InlineData(60_000, 7_700_000)]
+    public void Should_take_no_huge_page_for_a_table_that_would_use_a_small_part_of_it(uint flows, long mostBytes)
+    {
+        using var table = new FlowTable(new FlowTableOptions());
+        for (uint i = 0; i < flows; i++)
+        {
+            LearnBothWays(table, SampleFlow.Tcp4(i), SampleFlow.Tcp4(i, reversed: true), i);
+            table.Sweep(nowMs: i, budget: 16);
+        }
+
+        Assert.InRange(table.MemoryBytes, 1, mostBytes);
+    }
+
+    [Fact]
+    public void Should_have_the_sweeper_make_a_large_table_grow_in_huge_pages()
+    {
+        using var table = new FlowTable(new FlowTableOptions());
+        for (uint i = 0; i < 150_000; i++)
+            LearnBothWays(table, SampleFlow.Tcp4(i), SampleFlow.Tcp4(i, reversed: true), i);
+        long before = table.MemoryBytes;
+
+        for (int i = 0; i < 10; i++)
+            table.Sweep(nowMs: 150_000, budget: 16);
+
+        // One is enough, until it is used.
+        Assert.Equal(before + Pages.HugePage, table.MemoryBytes);
     }
 
     [Fact]

@@ -1,17 +1,22 @@
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Wire;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Gwlbtun.Native.Tests.Flows;
 
 /// <summary>
 /// Many threads at once. Every header names, in its cookie and attachment ID, the flow and the variant that it is, and all of
 /// its other bytes follow from these: so a reader can tell a header put together from two, or one of another flow.
+/// GWLBTUN_STRESS_TIMES in the environment makes it as many times as long.
 /// </summary>
-public class FlowTableStressSpecs
+public class FlowTableStressSpecs(ITestOutputHelper output)
 {
+    private static readonly int _times = int.TryParse(Environment.GetEnvironmentVariable("GWLBTUN_STRESS_TIMES"), out int times) ? times : 1;
+
     private const int Writers = 3;
     private const int Readers = 2;
+    private const int FindsPerTurn = 64;
 
     [Theory]
     // One segment, where all meet; a template is released and used for another shape at every second learn.
@@ -23,33 +28,45 @@ public class FlowTableStressSpecs
     public async Task Should_never_return_a_torn_or_foreign_header(int flows, int variants, int shapes, int maxFlows, int learnsPerWriter)
     {
         var samples = new Samples(flows, variants, shapes);
+        var budget = new FlowBudget(maxFlows, maxTables: 1);
         using var table = new FlowTable(new FlowTableOptions
         {
-            MaxFlows = maxFlows,
             MaxHeaderShapes = 800,
             TcpIdle = TimeSpan.FromSeconds(2),
             UdpIdle = TimeSpan.FromSeconds(1),
             OtherIdle = TimeSpan.FromSeconds(1),
-        });
+            TcpClosing = TimeSpan.FromMilliseconds(300),
+        }, budget);
         long clock = 0;
         long found = 0;
+        long operations = 0;
         await Run(
             writer: random =>
             {
-                for (int i = 0; i < learnsPerWriter; i++)
+                for (long i = 0; i < (long)learnsPerWriter * _times; i++)
                 {
                     int flow = random.Next(flows);
-                    samples.Any(flow, random).LearnInto(table, Samples.Key(flow, random), Interlocked.Add(ref clock, 3) / 64);
+                    samples.Learn(table, flow, random, Interlocked.Add(ref clock, 3) / 64);
                 }
+
+                Interlocked.Add(ref operations, (long)learnsPerWriter * _times);
             },
             reader: random =>
             {
-                int flow = random.Next(flows);
-                if (samples.TryFind(table, flow, random, Volatile.Read(ref clock) / 64))
-                    Interlocked.Increment(ref found);
+                int hits = 0;
+                for (int i = 0; i < FindsPerTurn; i++)
+                    hits += samples.TryFind(table, random.Next(flows), random, Volatile.Read(ref clock) / 64, mayBeExact: true) ? 1 : 0;
+                Interlocked.Add(ref found, hits);
+                Interlocked.Add(ref operations, FindsPerTurn);
             },
-            other: () => table.Sweep(Volatile.Read(ref clock) / 64, budget: 128));
+            other: random =>
+            {
+                table.Sweep(Volatile.Read(ref clock) / 64, budget: 128);
+                if (random.Next(1_000) == 0)
+                    table.Reserve((FlowFamily)random.Next(2), random.Next(flows));
+            });
 
+        output.WriteLine($"{operations:N0} operations, {found:N0} of them found a header, {table.Evicted:N0} flows gave way");
         Assert.NotEqual(0, found);
         Assert.InRange(SampleFlow.CountAll(table), 0, maxFlows);
         // The first round goes on from wherever the sweeper stopped.
@@ -57,6 +74,7 @@ public class FlowTableStressSpecs
         SampleFlow.SweepAll(table, clock + 1_000_000);
         Assert.Equal(0, SampleFlow.CountAll(table));
         Assert.Equal(0, table.HeaderShapes);
+        Assert.Equal(0, budget.SharedTaken);
     }
 
     [Fact]
@@ -79,8 +97,8 @@ public class FlowTableStressSpecs
                     samples.Any(steady, random).LearnInto(table, Samples.Key(steady, random));
                 }
             },
-            reader: random => Assert.True(samples.TryFind(table, random.Next(Steady), random, now: 0)),
-            other: () => table.Sweep(nowMs: 0, budget: 128));
+            reader: random => Assert.True(samples.TryFind(table, random.Next(Steady), random, now: 0, mayBeExact: false)),
+            other: _ => table.Sweep(nowMs: 0, budget: 128));
 
         Assert.Equal(Flows, SampleFlow.CountAll(table));
         for (int flow = 0; flow < Flows; flow++)
@@ -88,7 +106,7 @@ public class FlowTableStressSpecs
     }
 
     // Readers and the other one go round until the writers are through.
-    private static async Task Run(Action<Random> writer, Action<Random> reader, Action other)
+    private static async Task Run(Action<Random> writer, Action<Random> reader, Action<Random> other)
     {
         using var done = new CancellationTokenSource();
         Task[] writers = [.. Enumerable.Range(0, Writers).Select(seed => Start(() => writer(new Random(seed))))];
@@ -102,8 +120,9 @@ public class FlowTableStressSpecs
             })),
             Start(() =>
             {
+                var random = new Random(200);
                 while (!done.IsCancellationRequested)
-                    other();
+                    other(random);
             }),
         ];
         await Task.WhenAny(Task.WhenAll(writers), Task.WhenAny(others));
@@ -136,11 +155,30 @@ public class FlowTableStressSpecs
 
         public static FlowKey Key(int flow, Random random) => SampleFlow.Mixed((uint)flow, reversed: random.Next(2) == 0);
 
-        /// <summary>Looks a flow up, and checks what is found to the last byte.</summary>
-        public bool TryFind(FlowTable table, int flow, Random random, long now)
+        /// <summary>One of the ways to learn, with a signal now and then.</summary>
+        public void Learn(FlowTable table, int flow, Random random, long now)
+        {
+            FlowKey key = Key(flow, random);
+            SampleHeader header = Any(flow, random);
+            TcpSignal signal = random.Next(4) == 0 ? (TcpSignal)random.Next(3) : TcpSignal.None;
+            if (random.Next(2) == 0)
+                table.Learn(key, header.Bytes, header.Parsed, header.Path, now, signal);
+            else
+                table.Learn(table.Prefetch(key), header.Bytes, header.Parsed, header.Path, now, signal);
+        }
+
+        /// <summary>Looks a flow up, in one of the ways, and checks what is found to the last byte.</summary>
+        public bool TryFind(FlowTable table, int flow, Random random, long now, bool mayBeExact)
         {
             Span<byte> answer = stackalloc byte[GwlbGeneveHeader.MaximumLength];
-            int length = table.Find(Key(flow, random), answer, out OuterPath path, now);
+            FlowKey key = Key(flow, random);
+            OuterPath path;
+            int length = random.Next(mayBeExact ? 3 : 2) switch
+            {
+                0 => table.Find(key, answer, out path, now),
+                1 => table.Find(table.Prefetch(key), answer, out path, now, TcpSignal.Closes),
+                _ => table.FindExact(key, answer, out path, now),
+            };
             if (length == 0)
                 return false;
 
