@@ -103,16 +103,25 @@ public unsafe class ForwardingSpecs
         });
         traffic.Start();
 
-        for (var round = 0; round < 40; round++)
+        bool hasEnded;
+        try
         {
-            var gate = coming.Gate;
-            lab.ClosePort(coming);
-            coming = lab.OpenPort(gate);
-            gate.Open(coming);
+            for (var round = 0; round < 40; round++)
+            {
+                var gate = coming.Gate;
+                lab.ClosePort(coming);
+                coming = lab.OpenPort(gate);
+                gate.Open(coming);
+            }
+        }
+        finally
+        {
+            // Whatever happens, not after the lab has freed what it sends from.
+            Volatile.Write(ref stop, true);
+            hasEnded = traffic.Join(TimeSpan.FromSeconds(20));
         }
 
-        Volatile.Write(ref stop, true);
-        Assert.True(traffic.Join(TimeSpan.FromSeconds(20)), $"{sent - returned} packets of the steady endpoint were lost. {lab.DescribeDrops()}");
+        Assert.True(hasEnded, $"{sent - returned} packets of the steady endpoint were lost. {lab.DescribeDrops()}");
         Assert.Empty(lab.Faults);
         Assert.Empty(lab.Deaths);
         lab.ClosePort(coming);
