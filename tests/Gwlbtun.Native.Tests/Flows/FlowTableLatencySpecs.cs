@@ -11,12 +11,14 @@ public partial class FlowTableLatencySpecs
 {
     private const long Limit = 1_000_000;
 
-    // What an operation does once at some size it does in each run; what the machine does to it (stolen time, interrupts), hardly.
-    private const int Runs = 4;
+    // What the table does once at some size it does in the same part of each run. What the machine does to it (stolen time, interrupts)
+    // may come at any moment.
+    private const int Runs = 5;
+    private const int Parts = 16;
 
     [Fact]
     public void Should_learn_in_less_than_a_millisecond_at_any_size_up_to_a_million_flows() =>
-        AssertOneRunIsWithin(() =>
+        AssertEveryPartIsOnceWithin(() =>
         {
             using var table = new FlowTable(new FlowTableOptions());
             return Worst(1_000_000, i => Learn(table, SampleFlow.Tcp4(i), eniId: 1));
@@ -24,7 +26,7 @@ public partial class FlowTableLatencySpecs
 
     [Fact]
     public void Should_learn_in_less_than_a_millisecond_at_any_number_of_header_shapes() =>
-        AssertOneRunIsWithin(() =>
+        AssertEveryPartIsOnceWithin(() =>
         {
             using var table = new FlowTable(new FlowTableOptions { MaxHeaderShapes = ushort.MaxValue });
             return Worst(ushort.MaxValue, i => Learn(table, SampleFlow.Tcp4(i), eniId: i));
@@ -32,7 +34,7 @@ public partial class FlowTableLatencySpecs
 
     [Fact]
     public void Should_learn_in_less_than_a_millisecond_when_all_flows_of_a_full_table_are_established() =>
-        AssertOneRunIsWithin(() =>
+        AssertEveryPartIsOnceWithin(() =>
         {
             const uint Flows = 20_000;
             using var table = new FlowTable(new FlowTableOptions { MaxFlows = Flows });
@@ -43,7 +45,7 @@ public partial class FlowTableLatencySpecs
 
     [Fact]
     public void Should_sweep_256_places_in_less_than_a_millisecond_when_all_flows_expire() =>
-        AssertOneRunIsWithin(() =>
+        AssertEveryPartIsOnceWithin(() =>
         {
             using var table = new FlowTable(new FlowTableOptions());
             for (uint i = 0; i < 300_000; i++)
@@ -51,23 +53,25 @@ public partial class FlowTableLatencySpecs
             return Worst(1_500, _ => table.Sweep(nowMs: 1_000_000, budget: 256));
         });
 
-    private static void AssertOneRunIsWithin(Func<long> run)
+    private static void AssertEveryPartIsOnceWithin(Func<long[]> run)
     {
-        long best = long.MaxValue;
-        for (int i = 0; i < Runs && best >= Limit; i++)
-            best = Math.Min(best, run());
-        Assert.InRange(best, 0, Limit);
+        long[] best = run();
+        for (int i = 1; i < Runs && best.Max() >= Limit; i++)
+            best = [.. best.Zip(run(), Math.Min)];
+        Assert.InRange(best.Max(), 0, Limit);
     }
 
-    private static long Worst(uint operations, Action<uint> operation)
+    // The longest operation of each part.
+    private static long[] Worst(uint operations, Action<uint> operation)
     {
-        long worst = 0;
+        long[] worst = new long[Parts];
         long before = ThreadTime();
         for (uint i = 0; i < operations; i++)
         {
             operation(i);
             long after = ThreadTime();
-            worst = Math.Max(worst, after - before);
+            ref long part = ref worst[(int)((long)i * Parts / operations)];
+            part = Math.Max(part, after - before);
             before = after;
         }
 

@@ -64,10 +64,26 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         return thread;
     }
 
+    // A child process that another test is just starting holds copies of the former devices' descriptors until its exec.
+    private TunnelPort OpenDevices(EniGate gate)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return TunnelPort.Open(gate, Options, this);
+            }
+            catch (LinuxException busy) when (busy.Error.Number == LinuxError.EBUSY && tries < 25)
+            {
+                Thread.Sleep(20);
+            }
+        }
+    }
+
     /// <summary>Opens the devices of the endpoint and routes gwi to gwo; the gate stays as it is.</summary>
     public TunnelPort OpenPort(EniGate gate)
     {
-        var port = TunnelPort.Open(gate, Options, this);
+        var port = OpenDevices(gate);
         var table = 1000 + (int)(gate.EniId & 0xff);
         NetworkNamespace.Shell($"ip route replace default dev {port.Egress!.Name} table {table}; ip rule del iif {port.Ingress.Name} 2>/dev/null; ip rule add iif {port.Ingress.Name} lookup {table}");
         Pool.Attach(port);
