@@ -21,7 +21,7 @@ internal sealed class CaseFlows
 {
     private static readonly uint[] _portSalts = [0, 12_289, 36_871];
     // What is lost must not stop the other direction.
-    private const long ReplyWithoutAnswerMs = 50;
+    private const long ReplyWithoutAnswerMs = 1_000;
 
     private const uint BackwardPortSalt = 24_593;
     private const uint ChangePortSalt = 769;

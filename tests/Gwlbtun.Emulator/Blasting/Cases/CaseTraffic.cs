@@ -94,6 +94,7 @@ internal sealed unsafe class CaseTraffic : Traffic
         if (TryWriteAndAppend(number, stream, nowMs))
         {
             InFlight.Sent(number, now);
+            _churn?.Sent(conversation);
             Sent++;
         }
         else
@@ -186,7 +187,7 @@ internal sealed unsafe class CaseTraffic : Traffic
         if (judgement is not { } fault || fault == Judgement.Accepted)
             return;
         // Of a datagram in pieces several may be refused: it is lost once, and is not on its way any more.
-        bool isFirst = unit.Number < 0 || fault == Judgement.Duplicated || InFlight.Take(unit.Number, out _) == Return.First;
+        bool isFirst = unit.Number < 0 || fault == Judgement.Duplicated || TakeFromFlight(unit.Number, out _) == Return.First;
         Refuse(fault, isFirst);
     }
 
@@ -256,7 +257,7 @@ internal sealed unsafe class CaseTraffic : Traffic
             }
         }
 
-        Return kind = InFlight.Take(unit.Number, out long sentAt);
+        Return kind = TakeFromFlight(unit.Number, out long sentAt);
         if (kind == Return.Again)
             return Judgement.Duplicated;
         if (kind == Return.First)
@@ -265,6 +266,14 @@ internal sealed unsafe class CaseTraffic : Traffic
         Returned++;
         ReturnedBytes += bytes;
         return Judgement.Accepted;
+    }
+
+    private Return TakeFromFlight(long number, out long sentAt)
+    {
+        Return kind = InFlight.Take(number, out sentAt);
+        if (kind == Return.First)
+            _churn?.Returned(_plan.ConversationOf(_plan.StreamOf(number)));
+        return kind;
     }
 
     // Fragments and errors have other flows, and so perhaps other threads of the appliance, than whole packets: they may overtake these.

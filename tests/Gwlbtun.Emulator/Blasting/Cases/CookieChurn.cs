@@ -3,19 +3,25 @@ namespace Gwlbtun.Emulator.Blasting.Cases;
 /// <summary>Says when a conversation gets new cookies: after so many of its datagrams, each conversation at another time.</summary>
 internal sealed class CookieChurn
 {
-    // Longer than any packet should be on its way.
-    private const long RestMs = 50;
+    // What is lost must not hold a change up.
+    private const long LongestRestMs = 1_000;
 
     private readonly int _every;
     private readonly int[] _left;
+    private readonly int[] _onTheirWay;
     private readonly long[]? _restUntilMs;
 
     public CookieChurn(CasePlan plan, CaseOptions cases)
     {
         _every = cases.ChurnEvery!.Value;
         _left = [.. Enumerable.Range(0, plan.Conversations).Select(conversation => 1 + conversation % _every)];
+        _onTheirWay = new int[plan.Conversations];
         _restUntilMs = cases.RestsBeforeChange ? new long[plan.Conversations] : null;
     }
+
+    public void Sent(int conversation) => _onTheirWay[conversation]++;
+
+    public void Returned(int conversation) => _onTheirWay[conversation]--;
 
     /// <summary>Asks before each datagram of a conversation.</summary>
     /// <param name="conversation">Which.</param>
@@ -35,10 +41,10 @@ internal sealed class CookieChurn
         if (_restUntilMs is not null)
         {
             ref long until = ref _restUntilMs[conversation];
-            until = until == 0 ? nowMs + RestMs : until;
-            if (nowMs < until)
+            until = until == 0 ? nowMs + LongestRestMs : until;
+            if (_onTheirWay[conversation] > 0 && nowMs < until)
                 return CookieAge.Resting;
-            until = 0;
+            (until, _onTheirWay[conversation]) = (0, 0);
         }
 
         left = _every - 1;
@@ -51,7 +57,7 @@ internal enum CookieAge
 {
     Good,
 
-    /// <summary>Send nothing, so that nothing is on its way at the change.</summary>
+    /// <summary>Send nothing, until nothing is on its way.</summary>
     Resting,
 
     /// <summary>Change them now.</summary>
