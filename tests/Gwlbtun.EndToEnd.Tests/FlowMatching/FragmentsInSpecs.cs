@@ -43,6 +43,27 @@ public sealed class FragmentsInSpecs(ITestOutputHelper output) : MatchingSpecs(o
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task Should_let_older_packets_give_way_to_the_newest_when_it_remembers_no_more(bool v6)
+    {
+        const uint Most = 256, Old = 1000, Newest = 64;
+        var flow = new GwlbFlow(Eni, 1, v6);
+        await StartWithAsync(Sink, $"flows.fragments.max-per-eni = {Most}");
+        await LearnAsync([.. from identification in Enumerable.Range(0, (int)Old) from position in new[] { 0, 1, 2 } select Fragment(flow, (uint)identification, position, 1)]);
+
+        // Last use is known to an eighth of a second. All of the new ones are under way at the same time.
+        await Task.Delay(TimeSpan.FromMilliseconds(300));
+        var fragments = (from position in new[] { 1, 2 } from n in Enumerable.Range(0, (int)Newest) select Fragment(flow, Old + (uint)n, position, (uint)n + 2)).ToArray();
+        foreach (var half in fragments.Chunk((int)Newest))
+        {
+            await LearnAsync(half);
+            foreach (var (sender, fragment) in half)
+                await ReturnAsync(sender, fragment);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task Should_keep_fragments_of_two_endpoints_apart_when_all_else_is_equal(bool v6)
     {
         var gwlbtun = await StartWithAsync(Sink);
