@@ -12,7 +12,12 @@ public class CaseSpecs
 {
     private static readonly CaseOptions _everything = new()
     {
-        FragmentSize = 600, FragmentOrder = FragmentOrder.Shuffled, Errors = ErrorKinds.In, IpOptions = true, ChurnEvery = 5, Asymmetric = true,
+        FragmentSize = 600,
+        FragmentOrder = FragmentOrder.Shuffled,
+        Errors = ErrorKinds.In,
+        IpOptions = true,
+        ChurnEvery = 5,
+        Asymmetric = true,
     };
 
     public static TheoryData<string> Traffic() =>
