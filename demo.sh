@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows gwlbtun at work on one machine: an emulated Gateway Load Balancer, an appliance, and real programs on both sides.
-#   ./demo.sh          builds, runs everything, says whether it was good, and leaves nothing behind
+#   ./demo.sh          builds, runs everything, says whether it was good, and leaves nothing behind but what it built and installed
 #   ./demo.sh --keep   leaves the hairpin running at the end and says how to play with it
 #   ./demo.sh --clean  removes what --keep left
 #

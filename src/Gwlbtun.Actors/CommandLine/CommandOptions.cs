@@ -15,7 +15,7 @@ internal static class CommandOptions
     public static readonly CommandOption PrintConfig = new("--print-config", "", null, "Print the configuration in force and where each value was written, and exit.") { IsNew = true };
     public static readonly CommandOption Logging = new("--logging", "", "CONFIG", "Levels of the logging sections, see below. Of several, the last counts.");
     public static readonly CommandOption Debug = new("--debug", "d", null, "The same as --logging all=debug.");
-    public static readonly CommandOption Reserve = new("--reserve", "", "COUNTS", $"Make room for so many flows beforehand: {FlowReservation.Syntax}. Repeatable; that of an endpoint wins over the general one.")
+    public static readonly CommandOption Reserve = new("--reserve", "", "COUNTS", $"Make room for so many flows beforehand: {FlowReservation.Syntax}. Repeatable; that of an endpoint wins over the general one, and of several for the same the last.")
     {
         Key = SettingKeys.FlowsReserve,
     };

@@ -34,7 +34,7 @@ internal sealed class BlastReport
             output.WriteLine(Text($"  lost by {reason}: {count}"));
         output.WriteLine(Text($"{_result.PacketsPerSecond:0} packets/s, {_result.GigabitsPerSecond:0.000} Gbit/s of inner packets"));
         output.WriteLine("latency in microseconds: " + string.Join(", ", LatencyMicroseconds().Select(latency => Text($"{latency.Key} {latency.Value:0.0}"))));
-        if (_result.Cases is { } cases)
+        if (_result.Cases is { } cases && cases.Snapshot().Any(count => count.Value != 0))
             output.WriteLine("cases: " + string.Join(", ", cases.Snapshot().Where(count => count.Value != 0).Select(count => Text($"{count.Key} {count.Value}"))));
         output.WriteLine("counters: " + string.Join(", ", _metrics.Where(metric => metric.Value != 0).Select(metric => Text($"{metric.Key} {metric.Value}"))));
         output.WriteLine(Objections.Count == 0 ? "verdict: good" : "verdict: NOT GOOD: " + string.Join("; ", Objections));

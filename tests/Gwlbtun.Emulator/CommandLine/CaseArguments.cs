@@ -25,7 +25,7 @@ internal sealed class CaseArguments
 
     private readonly Option<ErrorKinds?> _errors = new("--icmp-errors")
     {
-        Description = "in: one packet in eight is an ICMP error about a flow, known or not, and must come back with its own header. "
+        Description = "in: one in eight of each flow's packets is an ICMP error about a flow, known or not, and must come back with its own header. "
             + "originated: one in eight has hop limit 1, and the appliance must answer it: with the header of the opposite direction when that is sent (--asymmetric), else the flow's. "
             + "That takes an appliance that routes (net.ipv4.ip_forward and net.ipv6.conf.all.forwarding 1, an address of each IP version, the packets' sources and destinations routed "
             + "to gwo) and does not limit its errors (net.ipv4.icmp_ratelimit 0, icmp_msgs_per_sec and icmp_msgs_burst large, net.ipv6.icmp.ratelimit 0). both, the default, is both.",
