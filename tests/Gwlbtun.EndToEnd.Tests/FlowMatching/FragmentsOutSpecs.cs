@@ -92,7 +92,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         await ReturnAsync(flow, fragments[0]);
         await ReturnAsync(flow, fragments[1]);
 
-        await Task.Delay(TimeSpan.FromSeconds(2));
+        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis")[0].GetProperty("fragments").GetProperty("size").GetInt64() == 0);
         Egress.Send(fragments[2]);
         await WaitForDropsAsync(gwlbtun, "fragmentWithoutFirst", 1);
         AssertNothingReturned();
