@@ -13,8 +13,7 @@ internal static class FlowReservations
     public static IEnumerable<string> Excesses(FlowSettings flows, int maxEnis)
     {
         // Part of max-total is set aside so that every ENI has some flows whatever the others do.
-        var budget = new FlowBudget(flows.MaxTotal, maxEnis);
-        long ofOne = budget.MaxTotal - (budget.Floor * (maxEnis - 1));
+        long ofOne = new FlowBudget(flows.MaxTotal, maxEnis).MaxOfOne;
         FlowReservation[] counting = [.. flows.Reserve.Select(r => r.EniId).Distinct().Select(id => flows.Reserve.Last(r => r.EniId == id))];
         foreach (FlowReservation reservation in counting)
         {

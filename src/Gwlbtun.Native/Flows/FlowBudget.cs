@@ -52,7 +52,7 @@ public sealed class FlowBudget
     public long Floor { get; }
 
     /// <summary>The most flows that one table may have, with its floor.</summary>
-    internal long MaxOfOne => _shared + Floor;
+    public long MaxOfOne => _shared + Floor;
 
     /// <summary>What is kept of the shared flows when there are several tables.</summary>
     internal long Kept { get; }

@@ -123,11 +123,8 @@ internal sealed unsafe class FlowEviction(FlowDirectory[] families, HeaderTempla
 
     private void Evict(FlowSegment* segment, int place, FlowFamily family)
     {
-        FlowEntry* entry = FlowSegment.Entry(segment, place);
-        FlowPlacement.Remove(segment, place);
-        templates.Release(entry->Slot0.Template);
-        templates.Release(entry->Slot1.Template);
-        counters.GaveWay(family, entry->Protocol);
+        FlowPlacement.Remove(segment, place, templates);
+        counters.GaveWay(family, FlowSegment.Entry(segment, place)->Protocol);
     }
 
     private static FlowFamily Other(FlowFamily family) => family == FlowFamily.V4 ? FlowFamily.V6 : FlowFamily.V4;

@@ -85,6 +85,15 @@ internal static unsafe class FlowPlacement
         EndChange(segment);
     }
 
+    /// <summary>The same, and gives its templates back.</summary>
+    public static void Remove(FlowSegment* segment, int place, HeaderTemplates templates)
+    {
+        FlowEntry* entry = FlowSegment.Entry(segment, place);
+        Remove(segment, place);
+        templates.Release(entry->Slot0.Template);
+        templates.Release(entry->Slot1.Template);
+    }
+
     /// <summary>Adds a bucket, and moves into it what belongs there: entries of one other bucket.</summary>
     public static void AddBucket(FlowSegment* segment, byte* block)
     {

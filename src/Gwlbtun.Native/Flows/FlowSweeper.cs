@@ -80,7 +80,7 @@ internal sealed unsafe class FlowSweeper
         if (FlowTicks.Since(entry->LastUsed, now) <= longest)
             return false;
 
-        Remove(segment, place);
+        FlowPlacement.Remove(segment, place, _templates);
         _counters.Expired((FlowFamily)_family, entry->Protocol);
         return true;
     }
@@ -91,17 +91,9 @@ internal sealed unsafe class FlowSweeper
 
     private void GiveBack(FlowSegment* segment, int place)
     {
-        Remove(segment, place);
+        FlowPlacement.Remove(segment, place, _templates);
         _counters.GaveWay((FlowFamily)_family, FlowSegment.Entry(segment, place)->Protocol);
         _counters.Unreserve();
-    }
-
-    private void Remove(FlowSegment* segment, int place)
-    {
-        FlowEntry* entry = FlowSegment.Entry(segment, place);
-        FlowPlacement.Remove(segment, place);
-        _templates.Release(entry->Slot0.Template);
-        _templates.Release(entry->Slot1.Template);
     }
 
     private void MoveBeyond(FlowSegment* segment)

@@ -284,7 +284,7 @@ public sealed unsafe class TunnelThread : DataThread
             var length = gate.WaitingFragments.Take(gate, key, new Span<byte>(start, SendBatch.PacketBytes), now);
             if (length == 0)
                 return;
-            var headerLength = gate.Matcher!.FindFragment(key, headerSpan, out var path, now);
+            var headerLength = gate.Matcher!.Fragments.Find(key, headerSpan, out var path, now);
             if (headerLength == 0)
             {
                 // The record of the first had to give way to others at once.
@@ -303,53 +303,5 @@ public sealed unsafe class TunnelThread : DataThread
         // Level-triggered: a failed queue would be reported for ever.
         Epoll.Remove(binding.Handle);
         binding.Port.ReportFault(binding.Device, error);
-    }
-
-    /// <summary>A packet that came out of a device, and the flow that it names.</summary>
-    private struct ReadPacket
-    {
-        public byte* Start;
-        public InnerPacket Inner;
-        public FlowProbe Probe;
-
-        public readonly ReadOnlySpan<byte> Bytes => new(Start, Inner.Length);
-    }
-
-    /// <summary>One queue of one device, as this thread watches it.</summary>
-    private sealed class QueueBinding(TunnelPort port, TunDevice device, int queue, CounterBlock* counters, uint generation)
-    {
-        private const int MostSingles = 8;
-
-        private int _singles;
-        private int _nextSingles = 1;
-
-        public TunnelPort Port { get; } = port;
-
-        public TunDevice Device { get; } = device;
-
-        public int Handle { get; } = device.QueueHandle(queue);
-
-        public CounterBlock* Counters { get; } = counters;
-
-        public uint Generation { get; } = generation;
-
-        /// <summary>
-        /// Whether this turn reads one packet only. At a low rate each turn finds one, and a read that only learns that the queue is empty
-        /// costs as much as the one that got it: while that has been so, the rest is left to epoll, which tells of a queue that has more.
-        /// </summary>
-        public bool TakeSingle()
-        {
-            if (_singles == 0)
-                return false;
-            _singles--;
-            return true;
-        }
-
-        /// <summary>A turn read the queue until it was empty, and got so many packets.</summary>
-        public void NoteEmptyAfter(int packets)
-        {
-            _nextSingles = packets <= 1 ? Math.Min(_nextSingles * 2, MostSingles) : 1;
-            _singles = _nextSingles - 1;
-        }
     }
 }

@@ -73,7 +73,7 @@ internal sealed unsafe class WaitingFragments
     public int FindOrWait(EniGate gate, ReadOnlySpan<byte> packet, in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs)
     {
         SpinGate.Enter(ref _gate);
-        var length = gate.Matcher!.FindFragment(key, headerOut, out path, nowMs);
+        var length = gate.Matcher!.Fragments.Find(key, headerOut, out path, nowMs);
         if (length == 0)
         {
             if (_waitMs == 0 || packet.Length > _slotBytes)

@@ -97,10 +97,6 @@ public sealed class FlowMatcher : IDisposable
             ? FindSpecial(probe, packet, inner, headerOut, out path, nowMs)
             : Flows.Find(probe, headerOut, out path, nowMs, SignalOf(packet, inner));
 
-    /// <summary>The header that a fragment without ports goes back with, or 0.</summary>
-    internal int FindFragment(in FlowKey key, Span<byte> headerOut, out OuterPath path, long nowMs) =>
-        Fragments.Find(key, headerOut, out path, nowMs);
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int FindSpecial(in FlowProbe probe, ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> headerOut, out OuterPath path, long nowMs)
     {

@@ -1,6 +1,5 @@
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
-using Gwlbtun.EndToEnd.Tests.Programs;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -58,8 +57,7 @@ public sealed class DirectionSpecs(ITestOutputHelper output) : MatchingSpecs(out
     [InlineData(true)]
     public async Task Should_answer_with_the_header_of_the_question_when_the_service_is_local(bool v6)
     {
-        await StartWithAsync(Artifacts.ExampleScript("create-local.sh"));
-        Lab.Serve(new GwlbFlow(Eni, 0, v6).Server);
+        await StartLocalServiceAsync(v6);
         await AskAsync(Lab.Appliance, v6);
     }
 
@@ -68,10 +66,7 @@ public sealed class DirectionSpecs(ITestOutputHelper output) : MatchingSpecs(out
     [InlineData(true)]
     public async Task Should_answer_with_the_header_of_the_question_when_it_goes_through_nat(bool v6)
     {
-        Variables["HOOK_UPLINK"] = "leg";
-        var server = Lab.AddServerBehindLeg(v6);
-        await StartWithAsync(Artifacts.ExampleScript("create-nat.sh"));
-        await AskAsync(server, v6);
+        await AskAsync(await StartNatAsync(v6), v6);
     }
 
     /// <summary>Flows from two nodes, and from the other one when the load balancer begins them anew.</summary>

@@ -1,6 +1,5 @@
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
-using Gwlbtun.EndToEnd.Tests.Programs;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -17,8 +16,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     [InlineData(true)]
     public async Task Should_return_a_large_answer_of_a_local_service_whole(bool v6)
     {
-        await StartWithAsync(Artifacts.ExampleScript("create-local.sh"));
-        Lab.Serve(new GwlbFlow(Eni, 0, v6).Server);
+        await StartLocalServiceAsync(v6);
         await AskAsync(Lab.Appliance, v6);
     }
 
@@ -27,9 +25,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     [InlineData(true)]
     public async Task Should_return_a_large_answer_through_nat_whole(bool v6)
     {
-        Variables["HOOK_UPLINK"] = "leg";
-        await StartWithAsync(Artifacts.ExampleScript("create-nat.sh"));
-        var server = Lab.AddServerBehindLeg(v6);
+        var server = await StartNatAsync(v6);
         // Where answers are born, their MTU is to be the load balancer's.
         server.Ip("link", "set", "leg", "mtu", "8500");
         await AskAsync(server, v6);

@@ -36,6 +36,22 @@ public abstract class MatchingSpecs(ITestOutputHelper output) : ApplianceSpecs(o
         return await StartAsync(["--config", config, "-j", "-c", hook, "-r", hook, .. arguments]);
     }
 
+    /// <summary>Starts gwlbtun on an appliance that is itself the flows' server.</summary>
+    internal Task StartLocalServiceAsync(bool v6)
+    {
+        Lab.Serve(new GwlbFlow(Eni, 0, v6).Server);
+        return StartWithAsync(Artifacts.ExampleScript("create-local.sh"));
+    }
+
+    /// <summary>Starts gwlbtun on an appliance that hides the clients from the flows' server, which it returns.</summary>
+    internal async Task<NetworkNamespace> StartNatAsync(bool v6)
+    {
+        var server = Lab.AddServerBehindLeg(v6);
+        Variables["HOOK_UPLINK"] = "leg";
+        await StartWithAsync(Artifacts.ExampleScript("create-nat.sh"));
+        return server;
+    }
+
     /// <summary>Sends a packet of a flow to an appliance that hands it straight back, and asserts that it comes back with its own header.</summary>
     internal async Task EchoAsync(GwlbFlow flow, byte[] packet)
     {

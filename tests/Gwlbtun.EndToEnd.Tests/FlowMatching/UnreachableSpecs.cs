@@ -43,9 +43,7 @@ public sealed class UnreachableSpecs(ITestOutputHelper output) : MatchingSpecs(o
     [InlineData(true)]
     public async Task Should_return_what_a_server_behind_nat_refuses(bool v6)
     {
-        Lab.AddServerBehindLeg(v6);
-        Variables["HOOK_UPLINK"] = "leg";
-        await StartWithAsync(Artifacts.ExampleScript("create-nat.sh"));
+        _ = await StartNatAsync(v6);
         for (var n = 1; n <= 4; n++)
             await RefusedAsync(new GwlbFlow(Eni, n, v6), v6 ? (1, 4) : (3, 3));
     }
