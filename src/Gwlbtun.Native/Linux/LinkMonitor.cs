@@ -12,7 +12,7 @@ public readonly record struct LinkEvent(int InterfaceIndex, string Name, bool Ex
 /// <summary>
 /// Tells of every interface that is added, changed or deleted in this network namespace (RTNLGRP_LINK), from a thread of its own.
 /// </summary>
-public sealed unsafe class LinkMonitor : IDisposable
+public sealed class LinkMonitor : IDisposable
 {
     private const uint LinkGroup = 1; // RTMGRP_LINK
     private const int BufferBytes = 65_536;
@@ -21,7 +21,7 @@ public sealed unsafe class LinkMonitor : IDisposable
     private readonly Action _onOverrun;
     private readonly Epoll _epoll = new(2);
     private readonly EventFd _stop = new();
-    private readonly int _socket;
+    private readonly NetlinkSocket _socket;
     private readonly Thread _thread;
 
     /// <summary>Subscribes and starts.</summary>
@@ -32,11 +32,8 @@ public sealed unsafe class LinkMonitor : IDisposable
     {
         _onEvent = onEvent;
         _onOverrun = onOverrun;
-        _socket = SocketOption.Open(SocketOption.AfNetlink, SocketOption.SockRaw, 0, "an rtnetlink socket");
-        _ = SocketOption.Set(_socket, SocketOption.SolSocket, SocketOption.SoRcvbufforce, 4 << 20);
-        NetlinkAddress address = new() { Family = SocketOption.AfNetlink, Groups = LinkGroup };
-        SocketOption.Bind(_socket, &address, sizeof(NetlinkAddress)).OrThrow("subscribe to link events");
-        _epoll.Add(_socket, 0).OrThrow("watch the rtnetlink socket");
+        _socket = NetlinkSocket.TryOpen(LinkGroup, out var error) ?? throw new LinuxException("subscribe to link events", error);
+        _epoll.Add(_socket.Handle, 0).OrThrow("watch the rtnetlink socket");
         _epoll.Add(_stop.Handle, 1).OrThrow("watch an eventfd");
         _thread = new(Run, 256 * 1024) { Name = "gwlbtun links", IsBackground = true };
         _thread.Start();
@@ -49,7 +46,7 @@ public sealed unsafe class LinkMonitor : IDisposable
         _thread.Join();
         _epoll.Dispose();
         _stop.Dispose();
-        FileDescriptor.Close(_socket);
+        _socket.Dispose();
     }
 
     private void Run()
@@ -72,51 +69,38 @@ public sealed unsafe class LinkMonitor : IDisposable
 
     private void Receive(byte[] buffer)
     {
-        fixed (byte* start = buffer)
+        while (true)
         {
-            while (true)
+            var received = _socket.Receive(buffer);
+            if (received.Errno == LinuxError.ENOBUFS)
             {
-                var received = SocketOption.Receive(_socket, start, BufferBytes, 0);
-                if (received.IsError)
-                {
-                    if (received.Errno == LinuxError.ENOBUFS)
-                        _onOverrun();
-                    if (received.Errno is LinuxError.ENOBUFS or LinuxError.EINTR)
-                        continue;
-                    return;
-                }
+                _onOverrun();
+                continue;
+            }
 
-                var end = start + received.Value;
-                for (var at = start; at + sizeof(NetlinkHeader) <= end;)
-                {
-                    var header = (NetlinkHeader*)at;
-                    if (header->Length < sizeof(NetlinkHeader) || at + header->Length > end)
-                        break;
-                    if (header->Type is NetlinkMessage.NewLink or NetlinkMessage.DeleteLink && header->Length >= sizeof(NetlinkHeader) + sizeof(InterfaceInfo))
-                        _onEvent(Parse(header));
-                    at += (header->Length + 3) & ~3u;
-                }
+            if (received.IsError)
+                return;
+            NetlinkReader reader = new(buffer.AsSpan(0, received.Value));
+            while (reader.Read())
+            {
+                if (reader.Header.Type is NetlinkMessage.NewLink or NetlinkMessage.DeleteLink
+                    && NetlinkAttributes.TryOpen(reader.Payload, out InterfaceInfo info, out var attributes))
+                    _onEvent(EventOf(reader.Header.Type, info, attributes));
             }
         }
     }
 
-    private static LinkEvent Parse(NetlinkHeader* header)
+    private static LinkEvent EventOf(ushort type, in InterfaceInfo info, NetlinkAttributes attributes)
     {
-        var info = (InterfaceInfo*)(header + 1);
-        var end = (byte*)header + header->Length;
         var name = string.Empty;
-        for (var at = (byte*)(info + 1); at + sizeof(NetlinkAttribute) <= end;)
+        while (attributes.Read())
         {
-            var attribute = (NetlinkAttribute*)at;
-            if (attribute->Length < sizeof(NetlinkAttribute) || at + attribute->Length > end)
-                break;
-            if (attribute->Type == NetlinkMessage.IflaIfname)
-                name = Encoding.ASCII.GetString(at + sizeof(NetlinkAttribute), attribute->Length - sizeof(NetlinkAttribute)).TrimEnd('\0');
-            at += (attribute->Length + 3) & ~3;
+            if (attributes.Type == NetlinkMessage.IflaIfname)
+                name = Encoding.ASCII.GetString(attributes.Value).TrimEnd('\0');
         }
 
         // A bridge port's own DELLINK speaks of the bridge, not of the interface (family AF_BRIDGE).
-        var exists = header->Type == NetlinkMessage.NewLink || info->Family != 0;
-        return new(info->Index, name, exists, (info->Flags & NetlinkMessage.IffUp) != 0);
+        var exists = type == NetlinkMessage.NewLink || info.Family != 0;
+        return new(info.Index, name, exists, (info.Flags & NetlinkMessage.IffUp) != 0);
     }
 }

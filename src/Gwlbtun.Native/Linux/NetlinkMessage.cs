@@ -58,14 +58,26 @@ internal struct TrafficControlInfo
     public uint Info;
 }
 
-/// <summary>Builds one request about an interface.</summary>
+/// <summary>Builds one request about an interface, a route or a neighbour.</summary>
 internal sealed class NetlinkMessage
 {
     public const ushort Error = 2; // NLMSG_ERROR
     public const ushort NewLink = 16; // RTM_NEWLINK
     public const ushort DeleteLink = 17; // RTM_DELLINK
     public const ushort GetLink = 18; // RTM_GETLINK
+    public const ushort NewAddress = 20; // RTM_NEWADDR
+    public const ushort DeleteAddress = 21; // RTM_DELADDR
+    public const ushort NewRoute = 24; // RTM_NEWROUTE
+    public const ushort DeleteRoute = 25; // RTM_DELROUTE
+    public const ushort GetRoute = 26; // RTM_GETROUTE
+    public const ushort NewNeighbour = 28; // RTM_NEWNEIGH
+    public const ushort DeleteNeighbour = 29; // RTM_DELNEIGH
+    public const ushort GetNeighbour = 30; // RTM_GETNEIGH
+    public const ushort NewRule = 32; // RTM_NEWRULE
+    public const ushort DeleteRule = 33; // RTM_DELRULE
     public const ushort NewQdisc = 36; // RTM_NEWQDISC
+    public const ushort NewNextHop = 104; // RTM_NEWNEXTHOP
+    public const ushort DeleteNextHop = 105; // RTM_DELNEXTHOP
     public const ushort FlagRequest = 1; // NLM_F_REQUEST
     public const ushort FlagAck = 4; // NLM_F_ACK
     public const ushort FlagReplace = 0x100; // NLM_F_REPLACE
@@ -80,6 +92,12 @@ internal sealed class NetlinkMessage
     public const byte In6AddrGenModeNone = 1; // IN6_ADDR_GEN_MODE_NONE
     public const ushort AfInet6 = 10;
     public const uint IffUp = 1;
+    public const ushort RtaDst = 1; // RTA_DST
+    public const ushort RtaSrc = 2; // RTA_SRC
+    public const ushort NdaDst = 1; // NDA_DST
+
+    private const byte AddressBits = 32;
+    private const byte NtfUse = 1; // NTF_USE
 
     private readonly byte[] _buffer = new byte[256];
     private readonly Stack<int> _nested = new();
@@ -87,7 +105,7 @@ internal sealed class NetlinkMessage
 
     public NetlinkMessage(ushort type, int interfaceIndex, uint flags = 0, uint change = 0)
     {
-        var header = new NetlinkHeader { Type = type, Flags = FlagRequest | FlagAck, Sequence = 1 };
+        var header = new NetlinkHeader { Type = type, Flags = FlagRequest | FlagAck };
         Write(header);
         Write(new InterfaceInfo { Index = interfaceIndex, Flags = flags, Change = change });
     }
@@ -97,8 +115,40 @@ internal sealed class NetlinkMessage
     /// <summary>Begins a request for the root queue discipline of an interface, in place of the one that it has.</summary>
     public static NetlinkMessage NewQueueDiscipline(int interfaceIndex)
     {
-        var message = new NetlinkMessage(new NetlinkHeader { Type = NewQdisc, Flags = FlagRequest | FlagAck | FlagCreate | FlagReplace, Sequence = 1 });
+        var message = new NetlinkMessage(new NetlinkHeader { Type = NewQdisc, Flags = FlagRequest | FlagAck | FlagCreate | FlagReplace });
         message.Write(new TrafficControlInfo { Index = interfaceIndex, Parent = TcRoot });
+        return message;
+    }
+
+    /// <summary>A request for what is known of an interface.</summary>
+    public static NetlinkMessage GetInterface(int interfaceIndex)
+    {
+        var message = new NetlinkMessage(new NetlinkHeader { Type = GetLink, Flags = FlagRequest });
+        message.Write(new InterfaceInfo { Index = interfaceIndex });
+        return message;
+    }
+
+    /// <summary>A request for the route of a packet of our own between two addresses, as they stand in memory.</summary>
+    public static NetlinkMessage GetRouteBetween(uint source, uint destination)
+    {
+        var message = new NetlinkMessage(new NetlinkHeader { Type = GetRoute, Flags = FlagRequest });
+        message.Write(new RouteInfo { Family = SocketOption.AfInet, DestinationLength = AddressBits, SourceLength = AddressBits });
+        message.AddUInt32(RtaDst, destination);
+        message.AddUInt32(RtaSrc, source);
+        return message;
+    }
+
+    /// <summary>A request for what is known of a neighbour.</summary>
+    public static NetlinkMessage GetNeighbourOf(int interfaceIndex, uint address) => About(GetNeighbour, FlagRequest, interfaceIndex, address, 0);
+
+    /// <summary>A request to treat a neighbour as one that a packet was just sent to.</summary>
+    public static NetlinkMessage UseNeighbourOf(int interfaceIndex, uint address) => About(NewNeighbour, FlagRequest | FlagAck, interfaceIndex, address, NtfUse);
+
+    private static NetlinkMessage About(ushort type, ushort flags, int interfaceIndex, uint address, byte neighbourFlags)
+    {
+        var message = new NetlinkMessage(new NetlinkHeader { Type = type, Flags = flags });
+        message.Write(new NeighbourInfo { Family = SocketOption.AfInet, Index = interfaceIndex, Flags = neighbourFlags });
+        message.AddUInt32(NdaDst, address);
         return message;
     }
 
@@ -135,10 +185,12 @@ internal sealed class NetlinkMessage
         MemoryMarshal.Write(_buffer.AsSpan(start), in length);
     }
 
-    public ReadOnlySpan<byte> Finish()
+    /// <summary>The whole request. Its answer has the same sequence number.</summary>
+    public ReadOnlySpan<byte> Finish(uint sequence)
     {
-        var length = (uint)_length;
-        MemoryMarshal.Write(_buffer, in length);
+        ref var header = ref MemoryMarshal.AsRef<NetlinkHeader>(_buffer.AsSpan());
+        header.Length = (uint)_length;
+        header.Sequence = sequence;
         return _buffer.AsSpan(0, _length);
     }
 

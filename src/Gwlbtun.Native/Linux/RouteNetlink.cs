@@ -1,9 +1,11 @@
+using System.Runtime.InteropServices;
+
 namespace Gwlbtun.Native.Linux;
 
 /// <summary>
 /// Requests to the kernel over rtnetlink (rtnetlink(7)): one socket a request, answered before the call returns. For set-up only.
 /// </summary>
-public static unsafe class RouteNetlink
+public static class RouteNetlink
 {
     private const int AnswerBytes = 4096;
 
@@ -50,48 +52,32 @@ public static unsafe class RouteNetlink
     /// <param name="interfaceIndex">The kernel's interface index, in the caller's network namespace.</param>
     public static bool IsUp(int interfaceIndex)
     {
-        var answer = stackalloc byte[AnswerBytes];
-        var received = Exchange(new NetlinkMessage(NetlinkMessage.GetLink, interfaceIndex), answer);
-        if (received.IsError || received.Value < sizeof(NetlinkHeader) + sizeof(InterfaceInfo))
+        Span<byte> answer = stackalloc byte[AnswerBytes];
+        var received = Exchange(NetlinkMessage.GetInterface(interfaceIndex), answer);
+        if (received.IsError)
             return true;
-        if (((NetlinkHeader*)answer)->Type != NetlinkMessage.NewLink)
-            return false;
-        return (((InterfaceInfo*)(answer + sizeof(NetlinkHeader)))->Flags & NetlinkMessage.IffUp) != 0;
+        NetlinkReader reader = new(answer[..received.Value]);
+        if (!reader.Read() || !NetlinkAttributes.TryOpen(reader.Payload, out InterfaceInfo info, out _))
+            return true;
+        return reader.Header.Type == NetlinkMessage.NewLink && (info.Flags & NetlinkMessage.IffUp) != 0;
     }
 
     private static SysResult Request(NetlinkMessage message)
     {
-        var answer = stackalloc byte[AnswerBytes];
+        Span<byte> answer = stackalloc byte[AnswerBytes];
         var received = Exchange(message, answer);
         if (received.IsError)
             return received;
-        return ((NetlinkHeader*)answer)->Type == NetlinkMessage.Error && received.Value >= sizeof(NetlinkHeader) + sizeof(int)
-            ? SysResult.FromErrno(-*(int*)(answer + sizeof(NetlinkHeader)))
+        NetlinkReader reader = new(answer[..received.Value]);
+        return reader.Read() && reader.Header.Type == NetlinkMessage.Error && MemoryMarshal.TryRead<int>(reader.Payload, out var negatedErrno)
+            ? SysResult.FromErrno(-negatedErrno)
             : SysResult.FromErrno(LinuxError.EIO);
     }
 
     /// <summary>Sends a request and takes the first <see cref="AnswerBytes"/> bytes of the answer.</summary>
-    private static SysResult Exchange(NetlinkMessage message, byte* answer)
+    private static SysResult Exchange(NetlinkMessage message, Span<byte> answer)
     {
-        var opened = SocketOption.TryOpen(SocketOption.AfNetlink, SocketOption.SockRaw, 0);
-        if (opened.IsError)
-            return opened;
-        try
-        {
-            var request = message.Finish();
-            SysResult sent;
-            fixed (byte* bytes = request)
-            {
-                NetlinkAddress kernel = new() { Family = SocketOption.AfNetlink };
-                sent = SocketOption.SendTo(opened.Value, bytes, request.Length, &kernel, sizeof(NetlinkAddress));
-            }
-
-            // The kernel has answered by the time that sendto returns: rtnetlink works in the caller's context.
-            return sent.IsError ? sent : SocketOption.Receive(opened.Value, answer, AnswerBytes, 0);
-        }
-        finally
-        {
-            FileDescriptor.Close(opened.Value);
-        }
+        using var socket = NetlinkSocket.TryOpen(groups: 0, out var error);
+        return socket is null ? SysResult.FromErrno(error.Number) : socket.Exchange(message, answer);
     }
 }

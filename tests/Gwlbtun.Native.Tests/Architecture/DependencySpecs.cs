@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Gwlbtun.Native.Tests.Architecture;
 
-/// <summary>Dependencies point one way, as docs and folders say: Actors → Native; inside it Forwarding → Offload, Matching → Flows → Wire, Linux.</summary>
+/// <summary>Dependencies point one way, as docs and folders say: Actors → Native; inside it Forwarding → Offload, Uplink, Matching → Flows → Wire, Linux.</summary>
 public partial class DependencySpecs
 {
     private static readonly string _root = FindRoot();
@@ -18,8 +18,9 @@ public partial class DependencySpecs
         ["Wire"] = [],
         ["Flows"] = ["Wire", "Linux"],
         ["Matching"] = ["Flows", "Wire", "Linux"],
+        ["Uplink"] = ["Wire", "Linux"],
         ["Offload"] = ["Wire", "Linux"],
-        ["Forwarding"] = ["Offload", "Matching", "Flows", "Wire", "Linux"],
+        ["Forwarding"] = ["Offload", "Uplink", "Matching", "Flows", "Wire", "Linux"],
     };
 
     public static TheoryData<string> Folders => [.. _below.Keys];
@@ -119,7 +120,7 @@ public partial class DependencySpecs
     private static partial Regex Comment();
 
     // "using Gwlbtun.Native.Wire;", "Gwlbtun.Native.Wire.EniName" or, from a neighbouring namespace, "Wire.EniName".
-    [GeneratedRegex(@"(?:Gwlbtun\.Native\.(?<folder>[A-Z]\w*)|(?<![\w.])(?<folder>Linux|Wire|Flows|Matching|Offload|Forwarding)\.[A-Z])")]
+    [GeneratedRegex(@"(?:Gwlbtun\.Native\.(?<folder>[A-Z]\w*)|(?<![\w.])(?<folder>Linux|Wire|Flows|Matching|Offload|Uplink|Forwarding)\.[A-Z])")]
     private static partial Regex FolderName();
 
     [GeneratedRegex(@"(?m)^namespace (?<name>[\w.]+);")]

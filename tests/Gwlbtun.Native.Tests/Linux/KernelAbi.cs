@@ -21,6 +21,7 @@ internal static class KernelAbi
         #include <stddef.h>
         #include <stdio.h>
         #include <net/if.h>
+        #include <net/if_arp.h>
         #include <netinet/in.h>
         #include <netinet/udp.h>
         #include <sys/eventfd.h>
@@ -30,6 +31,7 @@ internal static class KernelAbi
         #include <sys/syscall.h>
         #include <sys/wait.h>
         #include <linux/capability.h>
+        #include <linux/fib_rules.h>
         #include <linux/filter.h>
         #include <linux/if_link.h>
         #include <linux/if_tun.h>
@@ -132,6 +134,47 @@ internal static class KernelAbi
         ("TunDevice.OpenNonBlocking", "O_NONBLOCK"),
         ("TunDevice.OpenReadWrite", "O_RDWR"),
         ("TunDevice.TunSetIff", "TUNSETIFF"),
+        ("AddressMessage.AttributeLocal", "IFA_LOCAL"),
+        ("NetlinkAttributes.TypeMask", "NLA_TYPE_MASK"),
+        ("LinkMessage.AttributeAddress", "IFLA_ADDRESS"),
+        ("LinkMessage.AttributeMtu", "IFLA_MTU"),
+        ("LinkMessage.Bare", "ARPHRD_NONE"),
+        ("LinkMessage.Ethernet", "ARPHRD_ETHER"),
+        ("LinkMessage.Loopback", "IFF_LOOPBACK"),
+        ("LinkMessage.Running", "IFF_RUNNING"),
+        ("LinkMessage.Up", "IFF_UP"),
+        ("NeighbourMessage.AttributeHardwareAddress", "NDA_LLADDR"),
+        ("NeighbourMessage.Delay", "NUD_DELAY"),
+        ("NeighbourMessage.Permanent", "NUD_PERMANENT"),
+        ("NeighbourMessage.Probe", "NUD_PROBE"),
+        ("NeighbourMessage.Reachable", "NUD_REACHABLE"),
+        ("NeighbourMessage.Stale", "NUD_STALE"),
+        ("NetlinkMessage.DeleteAddress", "RTM_DELADDR"),
+        ("NetlinkMessage.DeleteNeighbour", "RTM_DELNEIGH"),
+        ("NetlinkMessage.DeleteNextHop", "RTM_DELNEXTHOP"),
+        ("NetlinkMessage.DeleteRoute", "RTM_DELROUTE"),
+        ("NetlinkMessage.DeleteRule", "RTM_DELRULE"),
+        ("NetlinkMessage.GetNeighbour", "RTM_GETNEIGH"),
+        ("NetlinkMessage.GetRoute", "RTM_GETROUTE"),
+        ("NetlinkMessage.NdaDst", "NDA_DST"),
+        ("NetlinkMessage.NewAddress", "RTM_NEWADDR"),
+        ("NetlinkMessage.NewNeighbour", "RTM_NEWNEIGH"),
+        ("NetlinkMessage.NewNextHop", "RTM_NEWNEXTHOP"),
+        ("NetlinkMessage.NewRoute", "RTM_NEWROUTE"),
+        ("NetlinkMessage.NewRule", "RTM_NEWRULE"),
+        ("NetlinkMessage.NtfUse", "NTF_USE"),
+        ("NetlinkMessage.RtaDst", "RTA_DST"),
+        ("NetlinkMessage.RtaSrc", "RTA_SRC"),
+        ("RouteMessage.AttributeDestination", "RTA_DST"),
+        ("RouteMessage.AttributeEncapsulation", "RTA_ENCAP"),
+        ("RouteMessage.AttributeGateway", "RTA_GATEWAY"),
+        ("RouteMessage.AttributeInterface", "RTA_OIF"),
+        ("RouteMessage.AttributeMetrics", "RTA_METRICS"),
+        ("RouteMessage.AttributeVia", "RTA_VIA"),
+        ("RouteMessage.Cloned", "RTM_F_CLONED"),
+        ("RouteMessage.MetricMtu", "RTAX_MTU"),
+        ("RouteMessage.Unicast", "RTN_UNICAST"),
+        ("RuleMessage.AttributeInputInterface", "FRA_IIFNAME"),
     ];
 
     /// <summary>Structs: ours, theirs, and every field of ours beside the member that it stands for.</summary>
@@ -153,6 +196,10 @@ internal static class KernelAbi
         ("PacketInfo", "struct in_pktinfo", "InterfaceIndex=ipi_ifindex SpecificDestination=ipi_spec_dst Address=ipi_addr"),
         ("PollDescriptor", "struct pollfd", "Fd=fd Events=events ReturnedEvents=revents"),
         ("PollFd", "struct pollfd", "Fd=fd Events=events Returned=revents"),
+        ("AddressInfo", "struct ifaddrmsg", "Family=ifa_family PrefixLength=ifa_prefixlen Flags=ifa_flags Scope=ifa_scope Index=ifa_index"),
+        ("NeighbourInfo", "struct ndmsg", "Family=ndm_family Padding1=ndm_pad1 Padding2=ndm_pad2 Index=ndm_ifindex State=ndm_state Flags=ndm_flags Type=ndm_type"),
+        ("RouteInfo", "struct rtmsg", "Family=rtm_family DestinationLength=rtm_dst_len SourceLength=rtm_src_len TypeOfService=rtm_tos Table=rtm_table Protocol=rtm_protocol Scope=rtm_scope Type=rtm_type Flags=rtm_flags"),
+        ("RuleInfo", "struct fib_rule_hdr", "Family=family DestinationLength=dst_len SourceLength=src_len TypeOfService=tos Table=table Reserved1=res1 Reserved2=res2 Action=action Flags=flags"),
     ];
 
     /// <summary>Buffers of ours: the C expression is what they must at least hold.</summary>
@@ -173,6 +220,8 @@ internal static class KernelAbi
         "Entry",
         "LineSplitter.MaximumLength",
         "LinkMonitor.BufferBytes",
+        "NetlinkMessage.AddressBits",
+        "NetlinkSocket.SubscriptionBufferBytes",
         "Pages.HugePage",
         "PortOwners.InodeColumn",
         "PortOwners.LocalAddressColumn",
@@ -181,6 +230,7 @@ internal static class KernelAbi
         "ReceiveBatch.SlotBytes",
         "ReceiveBatch.SlotStride",
         "RouteNetlink.AnswerBytes",
+        "RouteQueries.AnswerBytes",
         "SendBatch.DefaultCapacity",
         "SendBatch.Headroom",
         "SendBatch.PacketBytes",
