@@ -26,10 +26,10 @@ internal sealed class NextHops : IDisposable
     public const int MaximumDestinations = 1_024;
 
     // News come in bursts: the kernel is asked at once for the first and, this many milliseconds later, once for all that followed.
-    private const int PauseMs = 50;
+    public const int PauseMs = 50;
 
     // Once all places are taken, this often those go that were not used since the last time.
-    private const int EvictionMs = 5_000;
+    private const int EvictionMs = 2_000;
 
     private const int StackBytes = 256 << 10;
     private const ulong NewsToken = 0;

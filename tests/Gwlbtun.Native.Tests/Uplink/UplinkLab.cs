@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -40,7 +41,11 @@ internal sealed class UplinkLab : IDisposable
 
     public NextHops Hops { get; }
 
-    public List<Exception> Failures { get; } = [];
+    /// <summary>What the control thread died of.</summary>
+    public BlockingCollection<Exception> Failures { get; } = [];
+
+    /// <summary>What the kernel itself says.</summary>
+    public RouteQueries Kernel { get; } = new(NetlinkSocket.TryOpen(groups: 0, out _)!);
 
     /// <summary>Runs a test in a lab of its own.</summary>
     public static void Run(Action<UplinkLab> body) => NetworkNamespace.Run(() =>
@@ -144,6 +149,7 @@ internal sealed class UplinkLab : IDisposable
     public void Dispose()
     {
         Hops.Dispose();
+        Kernel.Dispose();
         _end.Set();
         _peerKeeper.Join();
         _end.Dispose();
