@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Gwlbtun.Comparison.Cases;
+using Gwlbtun.Comparison.Network;
+using Gwlbtun.Comparison.Reporting;
+using Gwlbtun.Native.Linux;
+
+namespace Gwlbtun.Comparison.CommandLine;
+
+/// <summary>The program's options. bench.sh gives the required ones, its user the others.</summary>
+internal static class CompareCommand
+{
+    private const int Good = 0;
+    private const int NotGood = 1;
+    private const int CannotRun = 2;
+    private const int FewestPairs = 5;
+
+    public static RootCommand Create()
+    {
+        Option<string> gwlbtun = new("--gwlbtun") { Description = "Our executable.", Required = true, HelpName = "FILE" };
+        Option<string> scripts = new("--scripts") { Description = "The folder of the example scripts.", Required = true, HelpName = "FOLDER" };
+        Option<string> folder = new("--output") { Description = "Where benchmark.json and benchmark.svg go.", Required = true, HelpName = "FOLDER" };
+        Option<string> prefix = new("--prefix") { Description = "Of the names of the network namespaces.", Required = true, HelpName = "NAME" };
+        Option<string?> peer = new("--peer") { Description = "Another handler with the same options, to alternate with.", HelpName = "FILE" };
+        Option<BenchmarkCase[]> cases = new("--cases")
+        {
+            Description = "Only these, separated by commas: " + string.Join(", ", CaseCatalog.All.Select(one => one.Name)) + ".",
+            HelpName = "NAMES",
+            CustomParser = Cases,
+            DefaultValueFactory = _ => [.. CaseCatalog.All],
+        };
+        Option<int?> pairs = new("--pairs") { Description = $"Runs of each subject and case; figures to be quoted need {FewestPairs}. [default: {FewestPairs}, with --quick 1]" };
+        Option<string> topology = new("--topology") { Description = "nic: a link like a cloud's network card, without segmentation offload; veth: one that takes super-packets whole.", DefaultValueFactory = _ => "both" };
+        topology.AcceptOnlyFromAmong("nic", "veth", "both");
+        Option<double?> seconds = new("--seconds") { Description = "Length of a run. [default: 3, with --quick 1]" };
+        Option<bool> quick = new("--quick") { Description = "Fewer and shorter runs: to see that it works." };
+        RootCommand command = new("Measures gwlbtun, run by run in turn with another handler, and with the kernel alone (the floor).")
+        {
+            gwlbtun, scripts, folder, prefix, peer, cases, pairs, topology, seconds, quick,
+        };
+        AtLeastOne(pairs, "--pairs");
+        AtLeastOne(seconds, "--seconds");
+        command.SetAction((parsed, stop) => Task.Factory.StartNew(() => Run(new ComparisonOptions
+        {
+            Gwlbtun = Path.GetFullPath(parsed.GetRequiredValue(gwlbtun)),
+            Peer = parsed.GetValue(peer) is { } path ? Path.GetFullPath(path) : null,
+            Cases = parsed.GetValue(cases)!,
+            Topologies = parsed.GetValue(topology) switch { "nic" => [Topology.Nic], "veth" => [Topology.Veth], _ => [Topology.Nic, Topology.Veth] },
+            Pairs = parsed.GetValue(pairs) ?? (parsed.GetValue(quick) ? 1 : FewestPairs),
+            Duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? (parsed.GetValue(quick) ? 1 : 3)),
+            IsQuick = parsed.GetValue(quick) || (parsed.GetValue(pairs) ?? FewestPairs) < FewestPairs,
+            Scripts = Path.GetFullPath(parsed.GetRequiredValue(scripts)),
+            Output = parsed.GetRequiredValue(folder),
+            Prefix = parsed.GetRequiredValue(prefix),
+        }, stop), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        return command;
+    }
+
+    private static int Run(ComparisonOptions options, CancellationToken stop)
+    {
+        try
+        {
+            BenchmarkReport report = new Comparison(options, Console.Out).Run(stop);
+            report.Save(options.Output);
+            Console.WriteLine();
+            Console.WriteLine(report.Method);
+            Console.WriteLine($"Written: {Path.Combine(options.Output, "benchmark.json")}, benchmark.svg");
+            foreach (string objection in report.Objections)
+                Console.WriteLine("NOT GOOD: " + objection);
+            return report.Objections.Any() ? NotGood : Good;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("Broken off.");
+            return CannotRun;
+        }
+        catch (Exception e) when (e is LinuxException or InvalidOperationException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return CannotRun;
+        }
+    }
+
+    private static BenchmarkCase[]? Cases(ArgumentResult result)
+    {
+        try
+        {
+            return [.. result.Tokens.SelectMany(token => token.Value.Split(',')).Select(CaseCatalog.Named)];
+        }
+        catch (FormatException e)
+        {
+            result.AddError(e.Message);
+            return null;
+        }
+    }
+
+    private static void AtLeastOne<T>(Option<T?> option, string name)
+        where T : struct, IComparable<T> => option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && double.TryParse(result.Tokens[0].Value, out double given) && given < 1)
+                result.AddError($"{name} must be at least 1.");
+        });
+}

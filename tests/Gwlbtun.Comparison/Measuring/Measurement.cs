@@ -1,0 +1,39 @@
+namespace Gwlbtun.Comparison.Measuring;
+
+/// <summary>The figures of one run. Null is what the case or the subject does not have.</summary>
+internal sealed record Measurement
+{
+    public double? PacketsPerSecond { get; init; }
+
+    /// <summary>Of inner packets.</summary>
+    public double? GigabitsPerSecond { get; init; }
+
+    /// <summary>The handler's own CPU time for each packet.</summary>
+    public double? HandlerMicroseconds { get; init; }
+
+    /// <summary>The whole machine's busy CPU time for each packet, the load generator's included.</summary>
+    public double? MachineMicroseconds { get; init; }
+
+    public double? P50Microseconds { get; init; }
+
+    public double? P99Microseconds { get; init; }
+
+    public double? ResidentMegabytes { get; init; }
+
+    public long Sent { get; init; }
+
+    public long Returned { get; init; }
+
+    public long Lost { get; init; }
+
+    public long Wrong { get; init; }
+
+    /// <summary>How many were wrong in which way.</summary>
+    public IReadOnlyDictionary<string, long> Faults { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Why the run gave no figures, or figures that do not count; null when it was as it should be.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>How often the handler ended before it was ready.</summary>
+    public int FailedStarts { get; init; }
+}

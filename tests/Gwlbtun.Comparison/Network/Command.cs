@@ -1,0 +1,42 @@
+using System.Diagnostics;
+
+namespace Gwlbtun.Comparison.Network;
+
+/// <summary>Short commands, run to their end.</summary>
+internal static class Command
+{
+    /// <summary>Runs a command that must succeed, and returns what it printed.</summary>
+    /// <exception cref="InvalidOperationException">It failed, or is not there.</exception>
+    public static string Run(params string[] command)
+    {
+        (int exitCode, string output, string errors) = Try(command);
+        return exitCode == 0 ? output : throw new InvalidOperationException($"'{string.Join(' ', command)}' failed with {exitCode}: {errors.Trim()}");
+    }
+
+    /// <summary>Runs a command.</summary>
+    /// <exception cref="InvalidOperationException">It is not there.</exception>
+    public static (int ExitCode, string Output, string Errors) Try(params string[] command)
+    {
+        using Process process = Start(command);
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, errors.Result);
+    }
+
+    /// <summary>Starts a command, its output to be read.</summary>
+    public static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        ProcessStartInfo start = new(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new InvalidOperationException($"'{command[0]}' cannot be started: {e.Message}", e);
+        }
+    }
+}

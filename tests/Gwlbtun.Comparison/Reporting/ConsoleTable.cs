@@ -1,0 +1,38 @@
+using System.Globalization;
+using Gwlbtun.Comparison.Measuring;
+
+namespace Gwlbtun.Comparison.Reporting;
+
+/// <summary>A case as a table: medians by subject, then the paired ratios.</summary>
+internal static class ConsoleTable
+{
+    private const int NameWidth = 12;
+    private const int Gap = 2;
+    private const int LeastWidth = 7;
+
+    public static void Write(TextWriter output, CaseReport report)
+    {
+        output.WriteLine();
+        output.WriteLine($"{report.Case.Name} ({report.Topology.ToString().ToLowerInvariant()}): {report.Case.Description}");
+        output.WriteLine(Row("", Metric.All.Select(metric => metric.Heading), ["lost", "wrong"]));
+        foreach ((string subject, IReadOnlyList<Measurement> runs) in report.Runs)
+        {
+            output.WriteLine(Row(subject, Metric.All.Select(metric => Text(report.Median(subject, metric), metric.Format)), [Count(runs.Sum(run => run.Lost)), Count(runs.Sum(run => run.Wrong))]));
+            if (runs.Sum(run => run.FailedStarts) is > 0 and var failed)
+                output.WriteLine($"{"",NameWidth}ended before it was ready: {failed} times");
+        }
+
+        if (report.Runs.ContainsKey(Subject.Peer))
+            output.WriteLine(Row("ours : peer", Metric.All.Select(metric => Text(report.Ratio(metric), "0.00")), []));
+    }
+
+    private static string Row(string name, IEnumerable<string> figures, IEnumerable<string> counts)
+    {
+        IEnumerable<int> widths = [.. Metric.All.Select(metric => Math.Max(metric.Heading.Length, LeastWidth)), LeastWidth, LeastWidth];
+        return (name.PadRight(NameWidth) + string.Concat(figures.Concat(counts).Zip(widths, (text, width) => text.PadLeft(width + Gap)))).TrimEnd();
+    }
+
+    private static string Text(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
+
+    private static string Count(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,88 @@
+using Gwlbtun.Comparison.Cases;
+using Gwlbtun.Comparison.Handlers;
+using Gwlbtun.Comparison.Load;
+using Gwlbtun.Comparison.Measuring;
+using Gwlbtun.Comparison.Network;
+using Gwlbtun.Emulator.Network;
+
+namespace Gwlbtun.Comparison;
+
+/// <summary>One run of one subject, in a network of its own: start it, reach it, warm it up, measure, end it.</summary>
+internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? reflector, string state, CancellationToken stop)
+{
+    // The C++ handler sometimes crashes at its start or with its first packet.
+    private const int MostStarts = 10;
+    private const double BytesPerMegabyte = 1 << 20;
+
+    private static readonly TimeSpan _warmUp = TimeSpan.FromMilliseconds(300);
+
+    // A hook takes up to 0.2 s of an endpoint, and the C++ handler runs one at a time.
+    private static readonly TimeSpan _reachWithin = TimeSpan.FromSeconds(60);
+
+    public Measurement Measure(Subject subject, BenchmarkCase load, Topology topology)
+    {
+        for (int failed = 0; ; failed++)
+        {
+            stop.ThrowIfCancellationRequested();
+            using BenchmarkNetwork network = new(options.Prefix, topology);
+            if (load.Kind == CaseKind.Nat)
+                network.AddServer(reflector!);
+            if (subject.Handler is null)
+            {
+                network.AttachFloor(reflector!);
+                return Measure(load, network, handler: null) ?? new Measurement { Failure = "the floor returned nothing" };
+            }
+
+            using Handler handler = Handler.Start(subject.Handler, network, Hook.For(load.Kind, options.Scripts, state), load.Kind == CaseKind.NoReturn);
+            if (Measure(load, network, handler) is { } measured)
+                return measured with { FailedStarts = failed };
+            if (handler.IsAlive || failed + 1 == MostStarts)
+                return new Measurement { Failure = "never answered: " + handler.LastWords(), FailedStarts = failed };
+        }
+    }
+
+    // Null when it did not come to be measured.
+    private Measurement? Measure(BenchmarkCase load, BenchmarkNetwork network, Handler? handler)
+    {
+        using LoadRun run = NetworkNamespace.Inside(network.LoadBalancer, () => new LoadRun(load, BenchmarkNetwork.LoadBalancerEnd, BenchmarkNetwork.ApplianceEnd, stop));
+        bool isReturned = load.Kind != CaseKind.NoReturn;
+        if (!run.Reach(_reachWithin, () => handler?.IsAlive != false, isReturned ? null : () => ArrivalCounter.Read(network.Appliance) > 0))
+        {
+            stop.ThrowIfCancellationRequested();
+            return null;
+        }
+
+        run.Run(_warmUp);
+        long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
+        Expense expense = Expense.Begin(handler);
+        LoadResult result = run.Run(options.Duration, returned => expense.End(isReturned ? returned : ArrivalCounter.Read(network.Appliance) - arrivedBefore));
+        stop.ThrowIfCancellationRequested();
+        if (handler?.IsAlive == false)
+            return new Measurement { Sent = result.Sent, Returned = result.Returned, Lost = result.Lost, Failure = "died during the run: " + handler.LastWords() };
+        if (!isReturned)
+            result = Delivered(result, ArrivalCounter.Read(network.Appliance) - arrivedBefore);
+        return new Measurement
+        {
+            PacketsPerSecond = result.PacketsPerSecond,
+            GigabitsPerSecond = isReturned ? result.GigabitsPerSecond : null,
+            HandlerMicroseconds = expense.HandlerMicroseconds,
+            MachineMicroseconds = expense.MachineMicroseconds,
+            P50Microseconds = isReturned ? result.Latency.Quantile(0.5) / 1e3 : null,
+            P99Microseconds = isReturned ? result.Latency.Quantile(0.99) / 1e3 : null,
+            ResidentMegabytes = handler?.ResidentBytes / BytesPerMegabyte,
+            Sent = result.Sent,
+            Returned = result.Returned,
+            Lost = result.Lost,
+            Wrong = result.Wrong,
+            Faults = result.Faults,
+            Failure = result.SendFault ?? (result.Returned == 0 ? "nothing came back" : null),
+        };
+    }
+
+    // Nothing comes back to be judged: what counts is what came out of gwi.
+    private LoadResult Delivered(LoadResult sent, long arrived) => sent with
+    {
+        Returned = arrived,
+        PacketsPerSecond = arrived / options.Duration.TotalSeconds,
+    };
+}
