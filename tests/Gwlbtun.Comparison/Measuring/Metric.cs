@@ -7,7 +7,7 @@ namespace Gwlbtun.Comparison.Measuring;
 /// <param name="Format">How to print it.</param>
 internal sealed record Metric(string Name, string Heading, Func<Measurement, double?> Of, string Format)
 {
-    public static Metric Throughput { get; } = new("packetsPerSecond", "kpps", run => run.PacketsPerSecond / 1e3, "0.0");
+    public static Metric Throughput { get; } = new("kilopacketsPerSecond", "kpps", run => run.PacketsPerSecond / 1e3, "0.0");
 
     public static Metric Handler { get; } = new("handlerMicrosecondsPerPacket", "handler µs", run => run.HandlerMicroseconds, "0.00");
 

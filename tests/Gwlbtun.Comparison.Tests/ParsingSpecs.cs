@@ -1,0 +1,43 @@
+using Gwlbtun.Comparison.Cases;
+using Gwlbtun.Comparison.Measuring;
+using Gwlbtun.Comparison.Network;
+using Xunit;
+
+namespace Gwlbtun.Comparison.Tests;
+
+public class ParsingSpecs
+{
+    [Fact]
+    public void Should_count_as_busy_what_is_neither_idle_nor_waiting() =>
+        Assert.Equal(TimeSpan.FromMilliseconds(10 * (100 + 20 + 300 + 6 + 7)), ProcessorClock.ParseMachine("cpu  100 20 300 4000 50 6 7 8 9 10"));
+
+    [Fact]
+    public void Should_read_how_much_memory_a_process_has() =>
+        Assert.Equal(90_204 * 1024, ResidentMemory.ParseStatus(["Name:\tgwlbtun", "VmHWM:\t   91000 kB", "VmRSS:\t   90204 kB", "RssAnon:\t   1 kB"]));
+
+    [Fact]
+    public void Should_read_the_time_of_a_running_process()
+    {
+        TimeSpan before = ProcessorClock.OfProcess(Environment.ProcessId);
+        while (ProcessorClock.OfProcess(Environment.ProcessId) == before)
+            Thread.SpinWait(1_000);
+
+        Assert.InRange(ProcessorClock.OfProcess(Environment.ProcessId), before, before + TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public void Should_count_arrivals_by_the_ingress_discipline_alone() =>
+        Assert.Equal(30, ArrivalCounter.Parse("""[{"kind":"fq_codel","packets":7},{"kind":"ingress","handle":"ffff:","bytes":3840,"packets":30}]"""));
+
+    [Fact]
+    public void Should_count_no_arrivals_before_there_is_a_discipline() => Assert.Equal(0, ArrivalCounter.Parse(""));
+
+    [Fact]
+    public void Should_say_which_cases_there_are_when_asked_for_another()
+    {
+        FormatException error = Assert.Throws<FormatException>(() => CaseCatalog.Named("smal"));
+
+        Assert.Contains("'smal'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("many-1518", error.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using Gwlbtun.Comparison.Cases;
+using Gwlbtun.Comparison.Measuring;
+using Gwlbtun.Comparison.Network;
+using Gwlbtun.Comparison.Reporting;
+using Xunit;
+
+namespace Gwlbtun.Comparison.Tests;
+
+public class ReportSpecs
+{
+    private static readonly XNamespace _svg = "http://www.w3.org/2000/svg";
+
+    [Fact]
+    public void Should_write_medians_ratios_and_every_run_as_json()
+    {
+        JsonElement root = JsonDocument.Parse(Report(Good(300), Good(100)).ToJson()).RootElement;
+        JsonElement one = root.GetProperty("cases")[0];
+
+        Assert.True(root.GetProperty("good").GetBoolean());
+        Assert.Equal("small", one.GetProperty("name").GetString());
+        Assert.Equal("nic", one.GetProperty("topology").GetString());
+        Assert.Equal(300, one.GetProperty("medians").GetProperty("ours").GetProperty("kilopacketsPerSecond").GetDouble());
+        Assert.Equal(3, one.GetProperty("ratios").GetProperty("kilopacketsPerSecond").GetDouble());
+        Assert.Equal(100_000, one.GetProperty("runs").GetProperty("peer")[0].GetProperty("packetsPerSecond").GetDouble());
+    }
+
+    [Fact]
+    public void Should_have_no_ratios_without_a_peer()
+    {
+        JsonElement one = JsonDocument.Parse(Report(Good(300), peer: null).ToJson()).RootElement.GetProperty("cases")[0];
+
+        Assert.Equal(JsonValueKind.Null, one.GetProperty("ratios").ValueKind);
+    }
+
+    [Fact]
+    public void Should_draw_bars_in_proportion()
+    {
+        XElement chart = XElement.Parse(SvgChart.Draw(Report(Good(300), Good(100))));
+        double[] widths = [.. Bars(chart, "#1f6feb"), .. Bars(chart, "#b0713a")];
+
+        Assert.Equal(4, widths.Length); // throughput and CPU time of both
+        Assert.Equal(3, widths[0] / widths[2], 2);
+        Assert.Contains(chart.Descendants(_svg + "text"), text => text.Value.Contains("3.00 × peer", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Should_print_a_row_for_each_subject_and_one_of_ratios()
+    {
+        StringWriter output = new();
+
+        ConsoleTable.Write(output, Report(Good(300), Good(100)).Cases[0]);
+
+        Assert.Matches(@"ours +300\.0 ", output.ToString());
+        Assert.Matches(@"peer +100\.0 ", output.ToString());
+        Assert.Matches(@"ours : peer +3\.00 ", output.ToString());
+    }
+
+    [Fact]
+    public void Should_object_to_what_is_lost_in_a_closed_loop_but_not_at_a_rate()
+    {
+        Measurement lossy = Good(300) with { Lost = 2 };
+
+        Assert.Equal("small (nic): 2 packets lost", Assert.Single(Report(lossy, peer: null).Objections));
+        Assert.Empty(Report(lossy, peer: null, "latency").Objections);
+    }
+
+    [Fact]
+    public void Should_object_to_wrong_packets_and_failures_of_ours_alone()
+    {
+        Measurement bad = Good(300) with { Wrong = 1, Faults = new Dictionary<string, long> { ["WrongPort"] = 1 }, Failure = "died" };
+
+        Assert.Equal(["latency (nic): died", "latency (nic): 1 packets wrong: WrongPort 1"], Report(bad, peer: null, "latency").Objections);
+        Assert.Empty(Report(Good(300), bad).Objections);
+    }
+
+    private static IEnumerable<double> Bars(XElement chart, string colour) => chart.Elements(_svg + "rect")
+        .Where(bar => (string?)bar.Attribute("fill") == colour && (int)bar.Attribute("height")! > 10).Select(bar => (double)bar.Attribute("width")!);
+
+    private static Measurement Good(double kpps) => new() { PacketsPerSecond = kpps * 1e3, HandlerMicroseconds = 5, Sent = 10, Returned = 10 };
+
+    private static BenchmarkReport Report(Measurement ours, Measurement? peer, string name = "small")
+    {
+        BenchmarkCase load = CaseCatalog.Named(name);
+        BenchmarkReport report = new(
+            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), Scripts = "", Output = "", Prefix = "" }, []);
+        Dictionary<string, IReadOnlyList<Measurement>> runs = new() { [Subject.Ours] = [ours] };
+        if (peer is not null)
+            runs[Subject.Peer] = [peer];
+        report.Add(new CaseReport(load, Topology.Nic, runs));
+        return report;
+    }
+}
