@@ -67,7 +67,7 @@ internal sealed class KernelNews : IDisposable
                 break;
             case NetlinkMessage.NewAddress or NetlinkMessage.DeleteAddress:
                 if (AddressMessage.TryParse(payload) is { } address)
-                    TakeAddress(address, destinations);
+                    TakeAddress(type, address, destinations);
                 break;
             case NetlinkMessage.NewRule or NetlinkMessage.DeleteRule when RuleMessage.TryParse(payload) is not { ConcernsOutput: true }:
                 break;
@@ -127,13 +127,17 @@ internal sealed class KernelNews : IDisposable
         }
     }
 
-    private static void TakeAddress(AddressMessage address, IReadOnlyCollection<Destination> destinations)
+    private static void TakeAddress(ushort type, AddressMessage address, IReadOnlyCollection<Destination> destinations)
     {
         foreach (var destination in destinations)
         {
-            // With an address go the routes that prefer it, which the kernel does not tell of.
             if (destination.Source == address.Address || destination.Resolution.InterfaceIndex == address.InterfaceIndex)
                 destination.Withdraw();
+            else if (type == NetlinkMessage.DeleteAddress)
+            {
+                // With it go the routes that prefer it as their source, on whatever interface, which not every kernel tells of.
+                destination.IsOutdated = true;
+            }
         }
     }
 }

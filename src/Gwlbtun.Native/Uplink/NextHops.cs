@@ -244,6 +244,8 @@ internal sealed class NextHops : IDisposable
         {
             if (!destination.IsOutdated)
                 continue;
+            if (count == 0)
+                _queries.AwaitChangeInProgress();
             destination.Publish(Resolution.Of(destination, _queries), nowMs);
             count++;
         }

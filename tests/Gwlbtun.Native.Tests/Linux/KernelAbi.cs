@@ -231,6 +231,7 @@ internal static class KernelAbi
         "ReceiveBatch.SlotStride",
         "RouteNetlink.AnswerBytes",
         "RouteQueries.AnswerBytes",
+        "RouteQueries.LoopbackIndex",
         "SendBatch.DefaultCapacity",
         "SendBatch.Headroom",
         "SendBatch.PacketBytes",

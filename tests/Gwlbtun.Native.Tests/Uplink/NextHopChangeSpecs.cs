@@ -24,7 +24,9 @@ public sealed class NextHopChangeSpecs
         NetworkNamespace.Shell("ip link set up0 up");
         _ = lab.SendUntilKnown();
 
-        // The carrier is gone, the link is up.
+        // The carrier is gone; the link is up, and the neighbour is known for good.
+        Know(Peer, PeerMac, "up0");
+        _ = lab.FindKnown();
         lab.InPeer("ip link set peer0 down");
         lab.AwaitUnknown();
 
@@ -84,6 +86,20 @@ public sealed class NextHopChangeSpecs
         _ = lab.FindKnown(source: "10.6.0.1");
     });
 
+    [Theory]
+    [InlineData("up0")]
+    [InlineData("lo")]
+    public void Should_follow_a_route_that_goes_with_the_address_it_prefers(string device) => Run(lab =>
+    {
+        Know(Peer, PeerMac, "up0");
+        Know("10.9.0.3", OtherMac, "up0");
+        NetworkNamespace.Shell($"ip addr add 10.6.0.1/32 dev {device} && ip route add default via {Peer} && ip route add {Beyond} via 10.9.0.3 src 10.6.0.1");
+        Assert.Equal(Header(OtherMac, UplinkMac), HeaderOf(lab.FindKnown(Beyond)));
+
+        NetworkNamespace.Shell($"ip addr del 10.6.0.1/32 dev {device}");
+        _ = lab.FindWhen(hop => HeaderOf(hop) == Header(PeerMac, UplinkMac), Beyond);
+    });
+
     [Fact]
     public void Should_follow_a_nexthop_object_that_is_replaced() => Run(lab =>
     {
@@ -134,6 +150,28 @@ public sealed class NextHopChangeSpecs
         // Once for the first, once for each pause since, once for the last.
         Assert.InRange(lab.Hops.Resolutions - before, 1, 2 + clock.ElapsedMilliseconds / NextHops.PauseMs);
     });
+
+    [Fact]
+    public void Should_look_again_after_a_while_when_a_destination_without_a_hop_is_asked_for() => Run(lab =>
+    {
+        Assert.Null(lab.FindAfterResolution(Beyond));
+
+        Assert.True(SpinWait.SpinUntil(() => lab.Find(Beyond) is null && lab.Hops.Resolutions == 2, TimeSpan.FromSeconds(10)));
+    });
+
+    [Fact]
+    public void Should_leave_a_stale_neighbour_to_the_raw_socket_when_the_kernel_may_not_be_told_of_its_use()
+    {
+        var destination = new Destination(Address(Peer), Address(Source));
+        destination.Publish(Resolution.None with { NeighbourState = NeighbourMessage.Stale, Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2) }, nowMs: 0);
+        Assert.True(destination.Notice());
+        Assert.True(destination.TakeUse());
+
+        destination.NoteConfirmation(isRefused: true, nowMs: 10);
+
+        Assert.Null(destination.Hop);
+        Assert.Equal(10 + NextHops.RetryMs, destination.WatchAtMs);
+    }
 
     [Fact]
     public void Should_withdraw_everything_when_notifications_were_lost() => NetworkNamespace.Run(() =>

@@ -111,7 +111,7 @@ public sealed class NextHopSpecs
     [InlineData(Beyond, Source, "ip route add unreachable 192.0.2.0/24")]
     [InlineData(Beyond, Source, "ip tuntap add tun9 mode tun && ip link set tun9 up && ip route add 192.0.2.0/24 dev tun9")]
     [InlineData(Beyond, Source, "ip route add 192.0.2.0/24 encap ip id 4 dst 10.9.0.5 via 10.9.0.2 dev up0")]
-    [InlineData(Beyond, Source, "ip neigh replace fe80::5 lladdr 02:00:00:00:00:02 dev up0 && ip route add 192.0.2.0/24 via inet6 fe80::5 dev up0")]
+    [InlineData(Beyond, Source, "ip neigh replace fe80::5 lladdr 02:00:00:00:00:02 dev up0 && ip neigh add 192.0.2.7 lladdr 02:00:00:00:00:02 dev up0 && ip route add 192.0.2.0/24 via inet6 fe80::5 dev up0")]
     [InlineData(Peer, "10.99.0.1", "true")]
     [InlineData("10.9.0.77", Source, "ip neigh add 10.9.0.77 lladdr 02:00:00:00:00:02 dev up0 nud noarp")]
     [InlineData("10.9.0.77", Source, "ip neigh add 10.9.0.77 dev up0 nud failed")]
