@@ -31,7 +31,7 @@ clean_up() {
 need_root
 need_tun
 need_dotnet_10
-need_programs ethtool ip iperf3 iptables tc
+need_programs ethtool ip iperf3 iptables ping tc
 command -v clang >/dev/null || echo "Without clang there is neither the floor nor the case nat: install package clang to have them."
 
 echo "==> Build"

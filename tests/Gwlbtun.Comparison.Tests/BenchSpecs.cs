@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Xml.Linq;
+using Gwlbtun.Comparison.Network;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -33,6 +34,25 @@ public class BenchSpecs(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Should_leave_nothing_behind_when_interrupted()
+    {
+        // In a session of its own, so that a signal can go to all of it, as Ctrl-C does.
+        using Process bench = Process.Start(new ProcessStartInfo("setsid", [Path.Combine(_repository, "bench.sh"), "--cases", "small", "--seconds", "60", "--topology", "nic"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> errors = bench.StandardError.ReadToEndAsync();
+        string appliance = $"/run/netns/gwbench-{bench.Id}-appl";
+        await Await(() => File.Exists(appliance) && Command.Run("ip", "netns", "pids", $"gwbench-{bench.Id}-appl").Length > 0, bench);
+        Command.Run("kill", "-INT", "--", $"-{bench.Id}");
+        string said = await bench.StandardOutput.ReadToEndAsync();
+        await bench.WaitForExitAsync();
+        output.WriteLine(said + await errors);
+
+        Assert.NotEqual(0, bench.ExitCode);
+        Assert.False(File.Exists(appliance));
+        // The compiler's servers stay on for the next build.
+        Assert.DoesNotContain(Command.Run("ps", "-e", "-o", "sid=,comm=").Split('\n'), process => process.Trim().StartsWith($"{bench.Id} ", StringComparison.Ordinal) && !process.EndsWith(" dotnet", StringComparison.Ordinal) && !process.EndsWith(" VBCSCompiler", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Should_say_what_is_wrong_with_its_arguments()
     {
         (int exitCode, string said, _) = Bench("--cases", "smal", "--pairs", "0");
@@ -40,6 +60,16 @@ public class BenchSpecs(ITestOutputHelper output)
         Assert.NotEqual(0, exitCode);
         Assert.Contains("'smal' is no case", said, StringComparison.Ordinal);
         Assert.Contains("--pairs must be at least 1", said, StringComparison.Ordinal);
+    }
+
+    private static async Task Await(Func<bool> condition, Process of)
+    {
+        Stopwatch waited = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.False(of.HasExited || waited.Elapsed > TimeSpan.FromMinutes(4));
+            await Task.Delay(100);
+        }
     }
 
     private static JsonElement Case(JsonElement root, string name) => root.GetProperty("cases").EnumerateArray().Single(one => one.GetProperty("name").GetString() == name);

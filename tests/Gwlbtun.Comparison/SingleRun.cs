@@ -12,7 +12,6 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
 {
     // The C++ handler sometimes crashes at its start or with its first packet.
     private const int MostStarts = 10;
-    private const double BytesPerMegabyte = 1 << 20;
 
     private static readonly TimeSpan _warmUp = TimeSpan.FromMilliseconds(300);
 
@@ -34,7 +33,8 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             }
 
             using Handler handler = Handler.Start(subject.Handler, network, Hook.For(load.Kind, options.Scripts, state), load.Kind == CaseKind.NoReturn);
-            if (Measure(load, network, handler) is { } measured)
+            Measurement? measured = load.Kind == CaseKind.Iperf ? new IperfRun(network, handler, stop).Measure(options.Duration) : Measure(load, network, handler);
+            if (measured is not null)
                 return measured with { FailedStarts = failed };
             if (handler.IsAlive || failed + 1 == MostStarts)
                 return new Measurement { Failure = "never answered: " + handler.LastWords(), FailedStarts = failed };
@@ -55,21 +55,30 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
         run.Run(_warmUp);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
         Expense expense = Expense.Begin(handler);
-        LoadResult result = run.Run(options.Duration, returned => expense.End(isReturned ? returned : ArrivalCounter.Read(network.Appliance) - arrivedBefore));
+        long packets = 0;
+        LoadResult result = run.Run(options.Duration, returned =>
+        {
+            packets = returned;
+            expense.End();
+        });
         stop.ThrowIfCancellationRequested();
         if (handler?.IsAlive == false)
             return new Measurement { Sent = result.Sent, Returned = result.Returned, Lost = result.Lost, Failure = "died during the run: " + handler.LastWords() };
         if (!isReturned)
-            result = Delivered(result, ArrivalCounter.Read(network.Appliance) - arrivedBefore);
+        {
+            packets = ArrivalCounter.Read(network.Appliance) - arrivedBefore;
+            result = Delivered(result, packets);
+        }
+
         return new Measurement
         {
             PacketsPerSecond = result.PacketsPerSecond,
             GigabitsPerSecond = isReturned ? result.GigabitsPerSecond : null,
-            HandlerMicroseconds = expense.HandlerMicroseconds,
-            MachineMicroseconds = expense.MachineMicroseconds,
+            HandlerMicroseconds = expense.HandlerMicroseconds(packets),
+            MachineMicroseconds = expense.MachineMicroseconds(packets),
             P50Microseconds = isReturned ? result.Latency.Quantile(0.5) / 1e3 : null,
             P99Microseconds = isReturned ? result.Latency.Quantile(0.99) / 1e3 : null,
-            ResidentMegabytes = handler?.ResidentBytes / BytesPerMegabyte,
+            ResidentMegabytes = handler?.ResidentMegabytes,
             Sent = result.Sent,
             Returned = result.Returned,
             Lost = result.Lost,

@@ -13,6 +13,9 @@ internal enum CaseKind
 
     /// <summary>Counted at gwi, and not returned.</summary>
     NoReturn,
+
+    /// <summary>iperf3 between two real network stacks, through the emulated load balancer.</summary>
+    Iperf,
 }
 
 /// <summary>One kind of traffic to measure with.</summary>

@@ -26,6 +26,7 @@ internal static class CaseCatalog
         new("ipv6", "64 flows, 128 B UDP over IPv6") { IsIpv6 = true },
         new("nat", "64 flows, 128 B UDP, NAT to a server that echoes") { Kind = CaseKind.Nat },
         new("no-return", "64 flows, 128 B UDP, delivered only, 30,000 packets/s") { Kind = CaseKind.NoReturn, Rate = 30_000 },
+        new("iperf3", "iperf3, 4 TCP connections, through the emulated load balancer") { Kind = CaseKind.Iperf },
     ];
 
     /// <exception cref="FormatException">There is no such case.</exception>

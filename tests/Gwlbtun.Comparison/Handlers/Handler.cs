@@ -12,6 +12,7 @@ internal sealed partial class Handler : IDisposable
 {
     private const string HealthPort = "8060";
     private const int LinesKept = 20;
+    private const double BytesPerMegabyte = 1 << 20;
 
     private static readonly TimeSpan _listensWithin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _endsWithin = TimeSpan.FromSeconds(15);
@@ -34,8 +35,8 @@ internal sealed partial class Handler : IDisposable
     /// <summary>CPU time that its threads have had so far, dead ones included.</summary>
     public TimeSpan ProcessorTime => ProcessorClock.OfProcess(_process.Id);
 
-    /// <summary>Memory that it has now, in bytes.</summary>
-    public long ResidentBytes => ResidentMemory.OfProcess(_process.Id);
+    /// <summary>Memory that it has now.</summary>
+    public double ResidentMegabytes => ResidentMemory.OfProcess(_process.Id) / BytesPerMegabyte;
 
     /// <summary>Starts it and waits until it listens.</summary>
     /// <returns>A handler that may be dead.</returns>

@@ -2,35 +2,34 @@ using Gwlbtun.Comparison.Handlers;
 
 namespace Gwlbtun.Comparison.Measuring;
 
-/// <summary>What the packets of a while cost in CPU time.</summary>
+/// <summary>What a while cost in CPU time.</summary>
 internal sealed class Expense
 {
     private readonly Handler? _handler;
-    private readonly TimeSpan _machineBefore, _handlerBefore;
+    private TimeSpan _ofMachine;
+    private TimeSpan? _ofHandler;
 
     private Expense(Handler? handler)
     {
         _handler = handler;
-        _machineBefore = ProcessorClock.OfMachine();
-        _handlerBefore = OfHandler() ?? TimeSpan.Zero;
+        _ofMachine = ProcessorClock.OfMachine();
+        _ofHandler = OfHandler();
     }
-
-    /// <summary>The handler's own, for each packet; null without one, or when it has died.</summary>
-    public double? HandlerMicroseconds { get; private set; }
-
-    /// <summary>Everybody's, for each packet.</summary>
-    public double? MachineMicroseconds { get; private set; }
 
     public static Expense Begin(Handler? handler) => new(handler);
 
-    /// <summary>Says for how many packets it was.</summary>
-    public void End(long packets)
+    /// <summary>The while is over.</summary>
+    public void End()
     {
-        if (packets == 0)
-            return;
-        HandlerMicroseconds = (OfHandler() - _handlerBefore)?.TotalMicroseconds / packets;
-        MachineMicroseconds = (ProcessorClock.OfMachine() - _machineBefore).TotalMicroseconds / packets;
+        _ofMachine = ProcessorClock.OfMachine() - _ofMachine;
+        _ofHandler = OfHandler() - _ofHandler;
     }
+
+    /// <summary>The handler's own for each packet; null without one, when it has died, and without packets.</summary>
+    public double? HandlerMicroseconds(long packets) => packets == 0 ? null : _ofHandler?.TotalMicroseconds / packets;
+
+    /// <summary>Everybody's for each packet; null without packets.</summary>
+    public double? MachineMicroseconds(long packets) => packets == 0 ? null : _ofMachine.TotalMicroseconds / packets;
 
     private TimeSpan? OfHandler() => _handler?.IsAlive == true ? _handler.ProcessorTime : null;
 }

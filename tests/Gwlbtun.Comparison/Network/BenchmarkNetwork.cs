@@ -18,7 +18,6 @@ internal sealed class BenchmarkNetwork : IDisposable
     private const string LegAddress = "198.51.100.1/24";
     private const string ServerAddress = "198.51.100.2";
 
-    private readonly string _server;
     private readonly Topology _topology;
 
     /// <param name="prefix">Of the namespaces' names; nobody else's.</param>
@@ -28,7 +27,8 @@ internal sealed class BenchmarkNetwork : IDisposable
         _topology = topology;
         LoadBalancer = prefix + "-gwlb";
         Appliance = prefix + "-appl";
-        _server = prefix + "-server";
+        Client = prefix + "-client";
+        Server = prefix + "-server";
         try
         {
             Add(LoadBalancer);
@@ -52,21 +52,34 @@ internal sealed class BenchmarkNetwork : IDisposable
     /// <summary>The appliance's namespace.</summary>
     public string Appliance { get; }
 
+    /// <summary>The client's namespace, where there is one.</summary>
+    public string Client { get; }
+
+    /// <summary>The server's namespace, where there is one.</summary>
+    public string Server { get; }
+
     /// <summary>Lets the appliance's end of the uplink return every Geneve packet, without a handler.</summary>
     public void AttachFloor(ReflectorProgram reflector) => reflector.Attach(Appliance, Uplink, "reflect");
 
     /// <summary>Adds a server that echoes, on a second leg that the appliance's default route goes to.</summary>
     public void AddServer(ReflectorProgram reflector)
     {
-        Add(_server);
-        Join(_server, ServerAddress + "/24", LegAddress, Leg);
+        Add(Server);
+        Join(Server, ServerAddress + "/24", LegAddress, Leg);
         Command.Run("ip", "-n", Appliance, "route", "add", "default", "via", ServerAddress, "dev", Leg);
-        reflector.Attach(_server, Leg, "echo");
+        reflector.Attach(Server, Leg, "echo");
+    }
+
+    /// <summary>Adds namespaces for programs on both sides of the load balancer, with nothing in them.</summary>
+    public void AddEnds()
+    {
+        Add(Client);
+        Add(Server);
     }
 
     public void Dispose()
     {
-        foreach (string name in (string[])[LoadBalancer, Appliance, _server])
+        foreach (string name in (string[])[LoadBalancer, Appliance, Client, Server])
             Remove(name);
     }
 

@@ -24,6 +24,10 @@ internal sealed record CaseReport(BenchmarkCase Case, Topology Topology, IReadOn
         if (Case.Rate is null && ours.Sum(run => run.Lost) is > 0 and var lost)
             yield return where + $"{lost} packets lost";
         if (ours.Sum(run => run.Wrong) is > 0 and var wrong)
-            yield return where + $"{wrong} packets wrong: " + string.Join(", ", ours.SelectMany(run => run.Faults).Select(fault => $"{fault.Key} {fault.Value}"));
+            yield return where + $"{wrong} packets wrong: " + FaultsOf(ours);
     }
+
+    /// <summary>How many packets of all runs were wrong in which way, in words.</summary>
+    public static string FaultsOf(IEnumerable<Measurement> runs) =>
+        string.Join(", ", runs.SelectMany(run => run.Faults).GroupBy(fault => fault.Key, fault => fault.Value).Select(fault => $"{fault.Key} {fault.Sum()}"));
 }

@@ -18,8 +18,10 @@ internal static class ConsoleTable
         foreach ((string subject, IReadOnlyList<Measurement> runs) in report.Runs)
         {
             output.WriteLine(Row(subject, Metric.All.Select(metric => Text(report.Median(subject, metric), metric.Format)), [Count(runs.Sum(run => run.Lost)), Count(runs.Sum(run => run.Wrong))]));
+            if (runs.Any(run => run.Wrong != 0))
+                output.WriteLine($"{"",NameWidth}wrong: {CaseReport.FaultsOf(runs)}");
             if (runs.Sum(run => run.FailedStarts) is > 0 and var failed)
-                output.WriteLine($"{"",NameWidth}ended before it was ready: {failed} times");
+                output.WriteLine($"{"",NameWidth}ended before it was ready: {failed} time{(failed == 1 ? "" : "s")}");
         }
 
         if (report.Runs.ContainsKey(Subject.Peer))
