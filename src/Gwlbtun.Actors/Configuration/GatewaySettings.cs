@@ -30,14 +30,16 @@ public sealed record GatewaySettings(
 /// <param name="Port">UDP port, 1..65535.</param>
 /// <param name="Bind">IPv4 address to receive on; 0.0.0.0 = all.</param>
 /// <param name="ReceiveBufferBytes">Socket receive buffer of each receive thread, in bytes.</param>
+/// <param name="Batch">Datagrams that a receive thread takes at once.</param>
 /// <param name="BusyPollMicroseconds">SO_BUSY_POLL in µs; 0 = off.</param>
 /// <param name="Takeover">Start although another process receives on the port.</param>
-public sealed record GeneveSettings(ushort Port, IPAddress Bind, int ReceiveBufferBytes, int BusyPollMicroseconds, bool Takeover);
+public sealed record GeneveSettings(ushort Port, IPAddress Bind, int ReceiveBufferBytes, int Batch, int BusyPollMicroseconds, bool Takeover);
 
 /// <summary>Section <c>threads</c>.</summary>
 /// <param name="Udp">The receive threads.</param>
 /// <param name="Tunnel">The tunnel threads.</param>
-public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel);
+/// <param name="AreFused">Whether a receive thread and a tunnel thread of the same number and core are one.</param>
+public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused);
 
 /// <summary>The threads of one kind: their number, and the core of each.</summary>
 /// <param name="Cores">One entry a thread: the core it is pinned to, or null where it is not pinned. At least one entry.</param>
@@ -55,6 +57,8 @@ public sealed record ThreadPlan(IReadOnlyList<int?> Cores)
 /// <param name="MaxEnis">The most ENIs served at a time.</param>
 /// <param name="Budget">Packets taken from one device before the thread turns to the next.</param>
 /// <param name="QueueLength">Packets that each queue of a device holds for its thread.</param>
+/// <param name="Steering">Whether packets come back through the queue of the thread that wrote them.</param>
+/// <param name="Offload">What crosses the kernel as super-packets.</param>
 /// <param name="Hold">What may wait for a tunnel that is being built.</param>
 public sealed record TunnelSettings(
     int Mtu,
@@ -64,7 +68,16 @@ public sealed record TunnelSettings(
     int MaxEnis,
     int Budget,
     int QueueLength,
+    bool Steering,
+    OffloadSettings Offload,
     HoldSettings Hold);
+
+/// <summary>Section <c>tunnel.offload</c>: which packets cross the kernel as super-packets, where the kernel is found able to.</summary>
+/// <param name="IntoTcp">TCP on its way into a tunnel.</param>
+/// <param name="IntoUdp">UDP on its way into a tunnel.</param>
+/// <param name="OutOfTcp">TCP on its way out of a tunnel.</param>
+/// <param name="OutOfUdp">UDP on its way out of a tunnel.</param>
+public sealed record OffloadSettings(bool IntoTcp, bool IntoUdp, bool OutOfTcp, bool OutOfUdp);
 
 /// <summary>Section <c>tunnel.hold</c>: the bounds of what waits while a tunnel is being built.</summary>
 /// <param name="PacketsPerEni">Packets held for one ENI.</param>

@@ -35,6 +35,7 @@ internal static class SettingKeys
 
     // The kernel doubles what SO_RCVBUF asks for and keeps it in an int (socket(7)).
     public static readonly SettingKey<long> GeneveReceiveBuffer = Key("geneve.receive-buffer", SettingTypes.Size(64 * KiB, GiB));
+    public static readonly SettingKey<int> GeneveBatch = Key("geneve.batch", SettingTypes.Integer(1, 1024));
     public static readonly SettingKey<int> GeneveBusyPoll = Key("geneve.busy-poll", SettingTypes.Integer(0, 1_000_000));
     public static readonly SettingKey<bool> GeneveTakeover = Key("geneve.takeover", SettingTypes.Switch);
 
@@ -42,6 +43,7 @@ internal static class SettingKeys
     public static readonly SettingKey<IReadOnlyList<int>> ThreadsUdpAffinity = Key("threads.udp-affinity", SettingTypes.Cores(MaximumReceiveThreads));
     public static readonly SettingKey<int?> ThreadsTunnel = Key("threads.tunnel", SettingTypes.IntegerOrAuto(1, MaximumTunnelThreads));
     public static readonly SettingKey<IReadOnlyList<int>> ThreadsTunnelAffinity = Key("threads.tunnel-affinity", SettingTypes.Cores(MaximumTunnelThreads));
+    public static readonly SettingKey<bool> ThreadsFused = Key("threads.fused", SettingTypes.Switch);
 
     // IPv6 needs 1280 (RFC 8200, section 5); an IP datagram and so a TUN device ends at 65535.
     public static readonly SettingKey<int> TunnelMtu = Key("tunnel.mtu", SettingTypes.Integer(1280, ushort.MaxValue));
@@ -51,6 +53,11 @@ internal static class SettingKeys
     public static readonly SettingKey<int> TunnelMaxEnis = Key("tunnel.max-enis", SettingTypes.Integer(1, 65536));
     public static readonly SettingKey<int> TunnelBudget = Key("tunnel.budget", SettingTypes.Integer(1, 4096));
     public static readonly SettingKey<int> TunnelQueueLength = Key("tunnel.queue-length", SettingTypes.Integer(1, MaximumQueueLength));
+    public static readonly SettingKey<bool> TunnelSteering = Key("tunnel.steering", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadIntoTcp = Key("tunnel.offload.into-tcp", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadIntoUdp = Key("tunnel.offload.into-udp", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadOutOfTcp = Key("tunnel.offload.out-of-tcp", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadOutOfUdp = Key("tunnel.offload.out-of-udp", SettingTypes.Switch);
     public static readonly SettingKey<int> HoldPacketsPerEni = Key("tunnel.hold.packets-per-eni", SettingTypes.Integer(1, 1_000_000));
     public static readonly SettingKey<long> HoldBytesPerEni = Key("tunnel.hold.bytes-per-eni", SettingTypes.Size(64 * KiB, GiB));
     public static readonly SettingKey<long> HoldBytesTotal = Key("tunnel.hold.bytes-total", SettingTypes.Size(64 * KiB, 16 * GiB));

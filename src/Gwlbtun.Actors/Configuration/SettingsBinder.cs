@@ -18,7 +18,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
         GeneveSettings geneve = BindGeneve();
         var threads = new ThreadSettings(
             BindThreads(SettingKeys.ThreadsUdp, SettingKeys.ThreadsUdpAffinity, SettingKeys.MaximumReceiveThreads),
-            BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads));
+            BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads),
+            Get(SettingKeys.ThreadsFused));
         TunnelSettings tunnel = BindTunnel();
         return new GatewaySettings(
             geneve,
@@ -37,6 +38,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
         (ushort)Get(SettingKeys.GenevePort),
         Get(SettingKeys.GeneveBind),
         (int)Get(SettingKeys.GeneveReceiveBuffer),
+        Get(SettingKeys.GeneveBatch),
         Get(SettingKeys.GeneveBusyPoll),
         Get(SettingKeys.GeneveTakeover));
 
@@ -52,6 +54,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.TunnelMaxEnis),
             Get(SettingKeys.TunnelBudget),
             Get(SettingKeys.TunnelQueueLength),
+            Get(SettingKeys.TunnelSteering),
+            new OffloadSettings(Get(SettingKeys.OffloadIntoTcp), Get(SettingKeys.OffloadIntoUdp), Get(SettingKeys.OffloadOutOfTcp), Get(SettingKeys.OffloadOutOfUdp)),
             hold);
     }
 

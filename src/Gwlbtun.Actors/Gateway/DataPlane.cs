@@ -30,6 +30,9 @@ public sealed class DataPlane
     /// <summary>The endpoints.</summary>
     public EniRegistry Registry { get; }
 
+    /// <summary>The tunnel threads, on which receive threads may ride; none before they run. <see cref="Tunnels.TunnelSupervisor"/> sets it.</summary>
+    public IReadOnlyList<TunnelThread> TunnelThreads { get; set; } = [];
+
     /// <summary>Carries what data threads report to the actors.</summary>
     public DataPlaneRelay Relay { get; }
 

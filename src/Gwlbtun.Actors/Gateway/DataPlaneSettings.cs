@@ -3,6 +3,7 @@ using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Matching;
+using Gwlbtun.Native.Offload;
 
 namespace Gwlbtun.Actors.Gateway;
 
@@ -16,9 +17,19 @@ internal static class DataPlaneSettings
         BusyPollMicroseconds = settings.Geneve.BusyPollMicroseconds,
         ReceiveThreads = new(settings.Threads.Udp.Cores),
         TunnelThreads = new(settings.Threads.Tunnel.Cores),
+        FuseThreads = settings.Threads.AreFused,
+        ReceiveBatch = settings.Geneve.Batch,
         Mtu = settings.Tunnel.Mtu,
         Budget = settings.Tunnel.Budget,
         QueueLength = settings.Tunnel.QueueLength,
+        SteerReturns = settings.Tunnel.Steering,
+        Offload = new OffloadOptions
+        {
+            IntoTcp = settings.Tunnel.Offload.IntoTcp,
+            IntoUdp = settings.Tunnel.Offload.IntoUdp,
+            OutOfTcp = settings.Tunnel.Offload.OutOfTcp,
+            OutOfUdp = settings.Tunnel.Offload.OutOfUdp,
+        },
         ReturnTraffic = settings.Tunnel.ReturnTraffic,
         MaxEnis = settings.Tunnel.MaxEnis,
         Hold = new HoldLimits

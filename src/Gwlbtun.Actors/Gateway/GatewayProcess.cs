@@ -30,7 +30,10 @@ internal static partial class GatewayProcess
 
         try
         {
-            var dataPlane = DataPlane.Bind(settings.ToDataPlane(), loggers);
+            var options = settings.ToDataPlane().WithOffloadsThatWork(out var missingOffloads);
+            if (missingOffloads is not null)
+                MissingOffloads(loggers.CreateLogger(LogSections.Tunnel), missingOffloads);
+            var dataPlane = DataPlane.Bind(options, loggers);
             WarnOfShortBuffers(loggers.CreateLogger(LogSections.Udp), dataPlane);
             using var drain = new Drain();
             using var host = Build(settings, dataPlane, drain, signals, loggers);
@@ -111,6 +114,9 @@ internal static partial class GatewayProcess
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Text}")]
     private static partial void Notice(ILogger logger, string text);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Some packets cross the kernel one by one, at a higher cost (tunnel.offload): {What}.")]
+    private static partial void MissingOffloads(ILogger logger, string what);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Receive buffers of {Granted} bytes were granted in place of {Requested} (geneve.receive-buffer): bursts may be lost. Raise net.core.rmem_max, or grant CAP_NET_ADMIN.")]
     private static partial void ShortBuffer(ILogger logger, int granted, int requested);

@@ -70,7 +70,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     {
         var thread = new ReceiveThread(
             index, _dataPlane.Options, _dataPlane.Sockets[index], _dataPlane.Registry, _dataPlane.Quiescence, _dataPlane.Relay);
-        thread.Start();
+        thread.StartBeside(_dataPlane.TunnelThreads);
         return thread;
     }
 

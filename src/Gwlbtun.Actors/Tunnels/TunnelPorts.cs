@@ -26,6 +26,7 @@ internal sealed class TunnelPorts : IAsyncDisposable
         try
         {
             _pool = new TunnelThreadPool(dataPlane.Options, dataPlane.Sockets[0], dataPlane.Quiescence, dataPlane.Relay);
+            dataPlane.TunnelThreads = _pool.Threads;
         }
         catch
         {

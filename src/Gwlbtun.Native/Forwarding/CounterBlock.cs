@@ -23,11 +23,22 @@ internal unsafe struct CounterBlock
     private fixed ulong _drops[DropReasons.Count];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Count(int bytes, long nowMs)
+    public void Count(int bytes, long nowMs, uint packets = 1)
     {
-        Packets++;
+        Packets += packets;
         Bytes += (ulong)bytes;
         LastMs = nowMs;
+    }
+
+    /// <summary>Counts a packet that was written into a device, or that the kernel refused, and why its flow was not learned.</summary>
+    public void CountDelivery(WriteOutcome outcome, DropReason unlearned, int bytes, long nowMs)
+    {
+        if (unlearned != DropReason.None)
+            Drop(unlearned);
+        if (outcome == WriteOutcome.Written)
+            Count(bytes, nowMs);
+        else
+            Drop(DropReason.TunWriteFailed);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

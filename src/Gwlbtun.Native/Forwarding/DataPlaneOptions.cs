@@ -1,6 +1,7 @@
 using System.Net;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Matching;
+using Gwlbtun.Native.Offload;
 
 namespace Gwlbtun.Native.Forwarding;
 
@@ -22,6 +23,15 @@ public sealed record DataPlaneOptions
     /// <summary>The tunnel threads; as many queues does each device have.</summary>
     public required ThreadPlan TunnelThreads { get; init; }
 
+    /// <summary>Whether the receive thread and the tunnel thread of the same number and core are one thread.</summary>
+    public bool FuseThreads { get; init; } = true;
+
+    /// <summary>Datagrams that a receive thread takes at once.</summary>
+    public int ReceiveBatch { get; init; } = 64;
+
+    /// <summary>Whether packets that went into a tunnel come back through the queue of the thread that wrote them.</summary>
+    public bool SteerReturns { get; init; } = true;
+
     /// <summary>MTU of the tunnel devices, bytes. The load balancer's limit is 8500.</summary>
     public int Mtu { get; init; } = 8500;
 
@@ -39,6 +49,23 @@ public sealed record DataPlaneOptions
 
     /// <summary>What may wait for a tunnel that is being built.</summary>
     public HoldLimits Hold { get; init; } = new();
+
+    /// <summary>Which packets are to cross the kernel as super-packets.</summary>
+    public OffloadOptions Offload { get; init; } = new();
+
+    /// <summary>Which of them do: what <see cref="WithOffloadsThatWork"/> found; none before.</summary>
+    internal OffloadFeatures Offloads { get; init; } = OffloadFeatures.None;
+
+    /// <summary>Tries <see cref="Offload"/> on a throw-away device. Takes some milliseconds, and a second where the kernel fails.</summary>
+    /// <param name="missing">What was wanted and does not work, and why; null when all works.</param>
+    public DataPlaneOptions WithOffloadsThatWork(out string? missing)
+    {
+        var wanted = Offload.Features;
+        var works = OffloadProbe.Run(wanted, out missing);
+        if (works != wanted)
+            missing ??= $"into tunnels {wanted.Into & ~works.Into}, out of tunnels {wanted.OutOf & ~works.OutOf}: this kernel has no such super-packets, or harms them";
+        return this with { Offloads = works };
+    }
 
     /// <summary>Each endpoint's flow table.</summary>
     public FlowTableOptions Flows { get; init; } = new();

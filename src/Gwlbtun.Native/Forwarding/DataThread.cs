@@ -6,9 +6,14 @@ namespace Gwlbtun.Native.Forwarding;
 /// A named, optionally pinned thread that waits in epoll and works through what is ready, one turn after another. It
 /// allocates nothing after start. When it throws, it ends and says so; its owner starts another in its place.
 /// </summary>
+/// <remarks>
+/// One data thread may ride on another: then both take their turns in the kernel thread of the carrier, which saves waking a second one for
+/// each packet. Each still starts, stops and fails for itself. The rider's own kernel thread sleeps, and takes over when the carrier ends.
+/// </remarks>
 public abstract class DataThread : IDisposable
 {
     private protected const ulong WakeToken = ulong.MaxValue;
+    private const ulong RiderToken = WakeToken - 1;
 
     private const int EventsPerTurn = 128;
     private const int StackBytes = 512 << 10;
@@ -18,6 +23,14 @@ public abstract class DataThread : IDisposable
     private readonly EventFd _wake = new();
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
+    private readonly Lock _riding = new();
+    private readonly SemaphoreSlim _leftCarrier = new(0);
+    private Quiescence.Turn? _turn;
+    private DataThread? _carrier;
+    private volatile bool _hasEnded;
+    private Exception? _cause;
+    private volatile DataThread? _rider;
+    private bool _isRiderReady;
     private volatile bool _isStopping;
     private volatile bool _isAlive;
     private volatile Exception? _failure;
@@ -52,8 +65,11 @@ public abstract class DataThread : IDisposable
     /// <summary>Whether it runs.</summary>
     public bool IsAlive => _isAlive;
 
+    /// <summary>Whether it takes its turns in another's kernel thread.</summary>
+    internal bool IsRiding => Volatile.Read(ref _carrier) is not null;
+
     /// <summary>Bytes that it has allocated on the managed heap since it started, as of its last turn. Stands still once traffic flows.</summary>
-    public long AllocatedBytes => Volatile.Read(ref _allocatedBytes);
+    public long AllocatedBytes => Volatile.Read(ref _carrier) is { } carrier ? carrier.AllocatedBytes : Volatile.Read(ref _allocatedBytes);
 
     /// <summary>Completes when the thread has ended, however it ended.</summary>
     public Task Completion => _completion.Task;
@@ -67,7 +83,26 @@ public abstract class DataThread : IDisposable
     public void Start()
     {
         _isAlive = true;
+        _turn = _quiescence.Register();
         _thread.Start();
+    }
+
+    /// <summary>Starts it to ride on another; by itself, if that one has ended or has a rider. Once.</summary>
+    public void StartOn(DataThread carrier)
+    {
+        lock (carrier._riding)
+        {
+            if (carrier is { IsAlive: true, _rider: null })
+            {
+                _carrier = carrier;
+                carrier._rider = this;
+            }
+        }
+
+        Start();
+        // Now that it has all that it needs for a turn.
+        if (_carrier is not null && carrier.Epoll.Add(Epoll.Handle, RiderToken).IsError)
+            Leave();
     }
 
     /// <summary>Asks the thread to finish what is in flight and end; <see cref="Completion"/> says when it has.</summary>
@@ -98,6 +133,7 @@ public abstract class DataThread : IDisposable
     {
         Epoll.Dispose();
         _wake.Dispose();
+        _leftCarrier.Dispose();
         DisposeOwned();
         GC.SuppressFinalize(this);
     }
@@ -109,49 +145,116 @@ public abstract class DataThread : IDisposable
 
     private void Body()
     {
-        Exception? cause = null;
-        var turn = _quiescence.Register();
         try
         {
             if (Core is { } core)
                 CpuAffinity.PinCurrentThread(core);
             _threadId = CpuAffinity.CurrentThreadId();
-            while (!_isStopping)
-            {
-                var ready = Epoll.Wait(-1).OrThrow("wait for packets");
-                if (_failure is { } failure)
-                    throw failure;
-                turn.Enter();
-                Turn(ready);
-                turn.Leave();
-                Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
-            }
-
-            turn.Enter();
-            Flush();
-            turn.Leave();
+            if (_carrier is not null)
+                _leftCarrier.Wait();
+            if (!_hasEnded)
+                Work();
         }
         catch (Exception e)
         {
             // Whatever it was: the owner decides, the process lives on.
-            cause = e;
-            CountAbandoned();
+            _cause = e;
         }
 
-        _quiescence.Unregister(turn);
-        turn.End();
-        _isAlive = false;
+        DataThread? rider;
+        lock (_riding)
+        {
+            _isAlive = false;
+            rider = _rider;
+        }
+
+        rider?.Leave();
+        if (_cause is not null)
+            CountAbandoned();
+        _quiescence.Unregister(_turn!);
+        _turn!.End();
         _completion.SetResult();
-        if (cause is not null)
-            _observer.OnThreadDied(this, cause);
+        if (_cause is not null)
+            _observer.OnThreadDied(this, _cause);
     }
 
-    /// <summary>Whether event <paramref name="index"/> is only a wake-up; takes it.</summary>
+    private void Work()
+    {
+        while (!_isStopping)
+        {
+            TakeTurn(-1);
+            if (_isRiderReady)
+            {
+                _isRiderReady = false;
+                _rider?.Ride();
+            }
+
+            Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
+        }
+
+        Finish();
+    }
+
+    // A turn of one that rides on another, in whose kernel thread this is called.
+    private void Ride()
+    {
+        try
+        {
+            if (!_isStopping)
+            {
+                TakeTurn(0);
+                return;
+            }
+
+            Finish();
+        }
+        catch (Exception e)
+        {
+            _cause = e;
+        }
+
+        _hasEnded = true;
+        Leave();
+    }
+
+    // Its own kernel thread goes on, or sees it to its end. Once: whoever else comes to this finds it done.
+    private void Leave()
+    {
+        if (Interlocked.Exchange(ref _carrier, null) is not { } carrier)
+            return;
+        carrier.Epoll.Remove(Epoll.Handle);
+        lock (carrier._riding)
+            carrier._rider = null;
+        _leftCarrier.Release();
+    }
+
+    private void TakeTurn(int timeoutMs)
+    {
+        var ready = Epoll.Wait(timeoutMs).OrThrow("wait for packets");
+        if (_failure is { } failure)
+            throw failure;
+        _turn!.Enter();
+        Turn(ready);
+        _turn.Leave();
+    }
+
+    private void Finish()
+    {
+        _turn!.Enter();
+        Flush();
+        _turn.Leave();
+    }
+
+    /// <summary>Whether event <paramref name="index"/> is not the subclass's: a wake-up, or the rider's; takes it.</summary>
     private protected bool TakeWake(int index)
     {
-        if (Epoll.Token(index) != WakeToken)
+        var token = Epoll.Token(index);
+        if (token == RiderToken)
+            _isRiderReady = true;
+        else if (token == WakeToken)
+            _wake.Drain();
+        else
             return false;
-        _wake.Drain();
         return true;
     }
 }

@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -7,6 +8,10 @@ namespace Gwlbtun.Native.Forwarding;
 internal unsafe struct ReadPacket
 {
     public byte* Start;
+
+    /// <summary>What the device said of it: read before the Geneve header is written over it.</summary>
+    public VirtioNetHeader Virtio;
+
     public InnerPacket Inner;
     public FlowProbe Probe;
 

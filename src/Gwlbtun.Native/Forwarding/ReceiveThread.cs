@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Offload;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -18,14 +19,20 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly UdpSocket _socket;
     private readonly EniRegistry _registry;
     private readonly IDataPlaneObserver _observer;
-    private readonly ReceiveBatch _batch = new();
+    private readonly ReceiveBatch _batch;
     private readonly CounterBlocks _counters = new(1);
     private readonly int _queues;
+    private readonly bool _isFused;
     private readonly bool _trace;
 
     // The batch's packets that were found good, and the endpoint of each; null: not known.
     private readonly ReceivedPacket[] _packets;
     private readonly EniGate?[] _gates;
+
+    // Those that go to a live tunnel, by their numbers in the coalescer.
+    private readonly Coalescer _coalescer;
+    private readonly StagedPacket[] _staged;
+    private int _stagedCount;
 
     // The last endpoint, so that a run of packets for it needs no look-up. Valid within one turn.
     private EniDirectory _directory = EniDirectory.Empty;
@@ -48,10 +55,25 @@ public sealed unsafe class ReceiveThread : DataThread
         _registry = registry;
         _observer = observer;
         _queues = options.TunnelThreads.Count;
+        _isFused = options.FuseThreads;
         _trace = options.TraceGeneve;
+        _batch = new(options.ReceiveBatch);
         _packets = new ReceivedPacket[_batch.Capacity];
         _gates = new EniGate?[_batch.Capacity];
+        _coalescer = new Coalescer(options.Offloads.Into, _batch.Capacity);
+        _staged = new StagedPacket[_batch.Capacity];
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
+    }
+
+    /// <summary>
+    /// Starts it, on the tunnel thread of its number when <see cref="DataPlaneOptions.FuseThreads"/> says so and both may run on the same cores. Once.
+    /// </summary>
+    public void StartBeside(IReadOnlyList<TunnelThread> tunnelThreads)
+    {
+        if (_isFused && Index < tunnelThreads.Count && tunnelThreads[Index].Core == Core)
+            StartOn(tunnelThreads[Index]);
+        else
+            Start();
     }
 
     /// <summary>Datagrams received, refused ones too, and the bytes of their UDP payloads.</summary>
@@ -102,6 +124,7 @@ public sealed unsafe class ReceiveThread : DataThread
         _inHand = received.Value;
         // All are read before the first is delivered, so that the look-ups of their flows do not wait for memory one by one.
         var good = 0;
+        _stagedCount = 0;
         for (var i = 0; i < received.Value; i++)
         {
             _batch.Get(i, out var datagram);
@@ -115,16 +138,52 @@ public sealed unsafe class ReceiveThread : DataThread
         for (var i = 0; i < good; i++)
         {
             ref readonly var packet = ref _packets[i];
-            var gate = _gates[i];
-            if (gate?.Port is not { } port || !port.Deliver(packet, Queue, gate.Counters.ByReceiveThread(Index), now))
+            if (_gates[i]?.Port is { } port)
+                Stage(port, packet, i, now);
+            else
                 DeliverLater(packet, now);
-            _inHand--;
         }
+
+        for (var group = 0; group < _coalescer.GroupCount; group++)
+            WriteGroup(group, now);
+        _coalescer.Clear();
+        _inHand = 0;
 
         // The kernel tells its count only when it has one.
         if (_batch.SocketDrops != 0)
             _counters[0]->Drop(DropReason.SocketOverflow, _socket.NoteDrops(_batch.SocketDrops));
         return received.Value;
+    }
+
+    private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)
+    {
+        _staged[_stagedCount++] = new() { Packet = index, Port = port, Unlearned = port.Learn(packet, now) };
+        _coalescer.Add(packet.Datagram + packet.Geneve.Length, packet.Inner, port.Gate.EniId, packet.MergeHash);
+    }
+
+    private void WriteGroup(int group, long now)
+    {
+        var first = _coalescer.FirstOf(group);
+        var port = _staged[first].Port;
+        var pieces = stackalloc IoVector[SuperPacket.MaximumSegments];
+        var count = _coalescer.Seal(group, pieces);
+        var outcome = port.Write(Queue, pieces, count);
+        if (outcome != WriteOutcome.DeviceFailed && (outcome == WriteOutcome.Written || count == 1))
+        {
+            var counters = port.Gate.Counters.ByReceiveThread(Index);
+            for (var member = first; member >= 0; member = _coalescer.NextOf(member))
+                counters->CountDelivery(outcome, _staged[member].Unlearned, _packets[_staged[member].Packet].Inner.Length, now);
+            return;
+        }
+
+        _coalescer.Unseal(group);
+        for (var member = first; member >= 0; member = _coalescer.NextOf(member))
+        {
+            ref readonly var packet = ref _packets[_staged[member].Packet];
+            // A super-packet that the kernel does not want is taken one by one.
+            if (outcome == WriteOutcome.DeviceFailed || !port.Deliver(packet, Queue, port.Gate.Counters.ByReceiveThread(Index), now))
+                DeliverLater(packet, now);
+        }
     }
 
     // Whether there is a packet to deliver; a refusal is counted.
@@ -184,5 +243,13 @@ public sealed unsafe class ReceiveThread : DataThread
             if (port.Deliver(packet, Queue, counters, now))
                 return;
         }
+    }
+
+    /// <summary>A packet of the batch that goes to a live tunnel.</summary>
+    private struct StagedPacket
+    {
+        public int Packet;
+        public TunnelPort Port;
+        public DropReason Unlearned;
     }
 }

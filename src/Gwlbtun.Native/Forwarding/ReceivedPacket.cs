@@ -41,9 +41,8 @@ internal unsafe struct ReceivedPacket
 
     /// <summary>Has its flow brought into the cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(FlowMatcher? matcher)
-    {
-        if (matcher is not null)
-            Probe = matcher.Prefetch(Packet, Inner);
-    }
+    public void Prefetch(FlowMatcher? matcher) => Probe = matcher is null ? default : matcher.Prefetch(Packet, Inner);
+
+    /// <summary>Tells flows and directions apart, well enough to look for packets to merge with.</summary>
+    public readonly ulong MergeHash => Probe.Hash + ((((ulong)Inner.SourcePort << 16) | Inner.DestinationPort) * 0x9E37_79B9_7F4A_7C15 >> 32);
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Offload;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -32,8 +33,8 @@ internal sealed unsafe class ReturnPath : IDisposable
         // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
         if (raw is not null)
             _ = ShouldRetry(raw.Handle, LinuxError.EAGAIN);
-        _counters = new CounterBlock*[_batch.Capacity];
-        _paths = new OuterPath[_batch.Capacity];
+        _counters = new CounterBlock*[SendBatch.MessageCapacity];
+        _paths = new OuterPath[SendBatch.MessageCapacity];
     }
 
     /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
@@ -50,7 +51,7 @@ internal sealed unsafe class ReturnPath : IDisposable
         return new(raw, receiveSocket);
     }
 
-    /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes.</summary>
+    /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes, and those of a virtio header in front.</summary>
     public byte* NextPacket => _batch.NextPacket;
 
     /// <summary>Whether <see cref="NextPacket"/> is none: <see cref="Flush"/> comes first.</summary>
@@ -67,43 +68,69 @@ internal sealed unsafe class ReturnPath : IDisposable
     /// <param name="counters">Where to count if it cannot be sent.</param>
     public void Append(byte* packet, int length, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {
-        var payload = packet - geneveHeader.Length;
-        var payloadLength = geneveHeader.Length + length;
+        var outer = packet - geneveHeader.Length - OuterLength;
+        if (TryBegin(new Span<byte>(outer, OuterLength + geneveHeader.Length), geneveHeader, geneveHeader.Length + length, path, counters))
+            _batch.Append(outer, OuterLength + geneveHeader.Length + length, path.LoadBalancerAddress, _genevePort);
+    }
+
+    /// <summary>The same for each segment of a super-packet that was kept.</summary>
+    /// <param name="packet">The super-packet.</param>
+    /// <param name="segments">What it is made of.</param>
+    /// <param name="geneveHeader">The flow's Geneve header, echoed whole.</param>
+    /// <param name="path">The flow's outer addresses, as received.</param>
+    /// <param name="counters">Where to count if it cannot be sent.</param>
+    public void Append(byte* packet, in Segmenter segments, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
+    {
+        var front = OuterLength + geneveHeader.Length;
+        var headersLength = front + segments.HeaderLength;
+        for (var i = 0; i < segments.Count; i++)
+        {
+            var headers = _batch.NextHeaders;
+            var payload = segments.PayloadOf(i);
+            if (!TryBegin(new Span<byte>(headers, front), geneveHeader, geneveHeader.Length + segments.HeaderLength + payload.Length, path, counters))
+                continue;
+            segments.WriteHeaders(i, new Span<byte>(headers + front, segments.HeaderLength));
+            _batch.Append(headers, headersLength, packet + segments.HeaderLength + (i * segments.SegmentSize), payload.Length, path.LoadBalancerAddress, _genevePort);
+        }
+    }
+
+    // What is written in front of the Geneve header.
+    private int OuterLength => _raw is null ? 0 : OuterHeader.Length;
+
+    private bool TryBegin(Span<byte> front, ReadOnlySpan<byte> geneveHeader, int payloadLength, in OuterPath path, CounterBlock* counters)
+    {
         if (payloadLength > ushort.MaxValue - OuterHeader.Length)
         {
             counters->Drop(DropReason.SendTooBig);
-            return;
+            return false;
         }
 
-        geneveHeader.CopyTo(new Span<byte>(payload, geneveHeader.Length));
+        if (_batch.HasAllMessages)
+            SendQueued();
+        // Addresses swapped, ports kept.
+        if (_raw is not null)
+            OuterHeader.Write(front, path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, _genevePort, payloadLength);
+        geneveHeader.CopyTo(front[OuterLength..]);
         _counters[_batch.Count] = counters;
         _paths[_batch.Count] = path;
-        if (_raw is not null)
-        {
-            // Addresses swapped, ports kept.
-            OuterHeader.Write(new Span<byte>(payload - OuterHeader.Length, OuterHeader.Length), path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, _genevePort, payloadLength);
-            _batch.Append(payload - OuterHeader.Length, OuterHeader.Length + payloadLength, path.LoadBalancerAddress, 0);
-        }
-        else
-        {
-            _batch.Append(payload, payloadLength, path.LoadBalancerAddress, _genevePort);
-        }
+        return true;
     }
 
     /// <summary>Sends what is queued, and lets go of what was kept.</summary>
     public void Flush()
     {
-        if (_batch.Count == 0)
-        {
-            _batch.Clear();
-            return;
-        }
+        if (_batch.Count != 0)
+            SendQueued();
+        _batch.Clear();
+    }
 
+    private void SendQueued()
+    {
         if (_raw is not null)
             Send(_raw.Handle, 0, _batch.Count);
         else
             SendThroughBoundSockets();
-        _batch.Clear();
+        _batch.ClearMessages();
     }
 
     /// <summary>Counts what is queued as lost: its thread ends without sending it.</summary>
@@ -178,7 +205,7 @@ internal sealed unsafe class ReturnPath : IDisposable
         return errno switch
         {
             LinuxError.EMSGSIZE => false,
-            LinuxError.EAGAIN => SendBatch.WaitWritable(socket, FullBufferWaitMs),
+            LinuxError.EAGAIN => Poll.WaitWritable(socket, FullBufferWaitMs),
             _ => true,
         };
     }

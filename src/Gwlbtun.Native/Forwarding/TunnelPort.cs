@@ -38,11 +38,23 @@ public sealed unsafe class TunnelPort : IDisposable
     {
         var queues = options.TunnelThreads.Count;
         TunDevice? egress = null;
-        var ingress = TunDevice.Create(EniName.IngressDevice(gate.EniId), queues);
+        var ingress = TunDevice.Create(EniName.IngressDevice(gate.EniId), queues, withVirtioHeaders: true);
         try
         {
             if (options.ReturnTraffic)
-                egress = TunDevice.Create(EniName.EgressDevice(gate.EniId), queues);
+                egress = TunDevice.Create(EniName.EgressDevice(gate.EniId), queues, withVirtioHeaders: true);
+            // Tried at the start: a device that refuses gives us packets one by one, which is no less right.
+            _ = ingress.SetOffload(options.Offloads.ForDevice);
+            _ = egress?.SetOffload(options.Offloads.ForDevice);
+            if (options.SteerReturns && queues > 1)
+            {
+                foreach (var device in (TunDevice?[])[ingress, egress])
+                {
+                    if (device is not null)
+                        _ = QueueSteering.TryAttach(device, ingress.InterfaceIndex, out _);
+                }
+            }
+
             RouteNetlink.BringUp(ingress.InterfaceIndex, options.Mtu, options.QueueLength);
             if (egress is not null)
                 RouteNetlink.BringUp(egress.InterfaceIndex, options.Mtu, options.QueueLength);
@@ -66,31 +78,62 @@ public sealed unsafe class TunnelPort : IDisposable
         _observer.OnPortFault(this, device.Name, error);
     }
 
-    /// <summary>Learns a received packet's flow and writes the packet into the ingress device.</summary>
+    /// <summary>Learns a received packet's flow. Before it is written: the answer may come back within the write.</summary>
     /// <param name="packet">The packet, its flow prefetched.</param>
+    /// <param name="counters">Where to count.</param>
+    /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Learn(in ReceivedPacket packet, CounterBlock* counters, long nowMs)
+    {
+        if (Gate.Matcher is not { } matcher)
+            return;
+        var refusal = matcher.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs);
+        if (refusal != DropReason.None)
+            counters->Drop(refusal);
+    }
+
+    /// <summary>Learns a received packet's flow. Before it is written: the answer may come back within the write.</summary>
+    /// <param name="packet">The packet, its flow prefetched.</param>
+    /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
+    /// <returns>Why it was not learned, to be counted once the packet is written.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal DropReason Learn(in ReceivedPacket packet, long nowMs) =>
+        Gate.Matcher?.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs) ?? DropReason.None;
+
+    /// <summary>Learns a received packet's flow and writes the packet into the ingress device.</summary>
+    /// <param name="packet">The packet, its flow prefetched. What stands in front of it may be written over; if it is not delivered, it is as it was.</param>
     /// <param name="queue">Which queue of the device to write through.</param>
     /// <param name="counters">Where to count.</param>
     /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
     /// <returns>False when the device has failed: the packet is not delivered, and not counted.</returns>
     internal bool Deliver(in ReceivedPacket packet, int queue, CounterBlock* counters, long nowMs)
     {
-        // Before the write: the answer may come back within it.
-        var unlearned = Gate.Matcher?.Learn(packet.Probe, packet.Packet, packet.Inner, packet.GeneveHeader, packet.Geneve, packet.Path, nowMs) ?? DropReason.None;
-        var length = packet.Inner.Length;
-        var written = Ingress.Write(queue, packet.Datagram + packet.Geneve.Length, length);
-        if (written.Errno is LinuxError.EIO or LinuxError.EBADFD or LinuxError.EBADF)
+        var unlearned = Learn(packet, nowMs);
+        var start = packet.Datagram + packet.Geneve.Length - VirtioNetHeader.Length;
+        var before = Unsafe.ReadUnaligned<VirtioNetHeader>(start);
+        Unsafe.WriteUnaligned(start, default(VirtioNetHeader));
+        var piece = new IoVector { Base = start, Length = (nuint)(VirtioNetHeader.Length + packet.Inner.Length) };
+        var outcome = Write(queue, &piece, 1);
+        if (outcome == WriteOutcome.DeviceFailed)
         {
-            ReportFault(Ingress, written.Error);
+            Unsafe.WriteUnaligned(start, before);
             return false;
         }
 
-        if (unlearned != DropReason.None)
-            counters->Drop(unlearned);
-        if (written.IsError)
-            counters->Drop(DropReason.TunWriteFailed);
-        else
-            counters->Count(length, nowMs);
+        counters->CountDelivery(outcome, unlearned, packet.Inner.Length, nowMs);
         return true;
+    }
+
+    /// <summary>Writes a packet or super-packet, virtio header first, into the ingress device. A failed device is reported.</summary>
+    internal WriteOutcome Write(int queue, IoVector* pieces, int count)
+    {
+        var written = Ingress.Write(queue, pieces, count);
+        if (!written.IsError)
+            return WriteOutcome.Written;
+        if (written.Errno is not (LinuxError.EIO or LinuxError.EBADFD or LinuxError.EBADF))
+            return WriteOutcome.Refused;
+        ReportFault(Ingress, written.Error);
+        return WriteOutcome.DeviceFailed;
     }
 
     /// <summary>Closes the devices. No data thread may use the port any more.</summary>
@@ -99,4 +142,17 @@ public sealed unsafe class TunnelPort : IDisposable
         Ingress.Dispose();
         Egress?.Dispose();
     }
+}
+
+/// <summary>What became of a write into a device.</summary>
+internal enum WriteOutcome
+{
+    /// <summary>The kernel has it.</summary>
+    Written,
+
+    /// <summary>The kernel does not want this one.</summary>
+    Refused,
+
+    /// <summary>The device takes nothing more.</summary>
+    DeviceFailed,
 }

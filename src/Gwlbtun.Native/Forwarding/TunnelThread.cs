@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Offload;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -164,7 +165,7 @@ public sealed unsafe class TunnelThread : DataThread
         for (; read < limit && !_return.IsFull; read++)
         {
             var start = _return.NextPacket;
-            var result = binding.Device.Read(Index, start, SendBatch.PacketBytes);
+            var result = binding.Device.Read(Index, start - VirtioNetHeader.Length, SendBatch.ReadBytes);
             if (result.IsError)
             {
                 // ENOMEM and ENOBUFS pass by themselves.
@@ -174,7 +175,7 @@ public sealed unsafe class TunnelThread : DataThread
                 break;
             }
 
-            if (!TryRead(binding, start, result.Value, out _packets[good]))
+            if (!TryRead(binding, start, result.Value - VirtioNetHeader.Length, out _packets[good]))
                 continue;
             _return.KeepPacket();
             good++;
@@ -200,10 +201,16 @@ public sealed unsafe class TunnelThread : DataThread
     {
         Unsafe.SkipInit(out packet);
         packet.Start = start;
+        // Before the Geneve header is written over it.
+        packet.Virtio = Unsafe.ReadUnaligned<VirtioNetHeader>(start - VirtioNetHeader.Length);
         var bytes = new ReadOnlySpan<byte>(start, length);
         if (_trace)
             _observer.OnPacketTrace(PacketTracePoint.FromTunnel, binding.Port.Gate.EniId, bytes);
         var refusal = InnerPacket.TryParse(bytes, out packet.Inner);
+        if (refusal == DropReason.None && packet.Virtio is { GsoType: VirtioNetHeader.GsoNone, Flags: not 0 }
+            && (packet.Virtio.Flags & VirtioNetHeader.NeedsChecksum) != 0
+            && !Segmenter.TryFinishChecksum(packet.Virtio, new Span<byte>(start, packet.Inner.Length)))
+            refusal = DropReason.TunOffload;
         if (refusal != DropReason.None)
         {
             binding.Counters->Drop(refusal);
@@ -226,15 +233,31 @@ public sealed unsafe class TunnelThread : DataThread
         if (headerLength == 0 && !TryMatchLater(binding, packet.Bytes, packet.Inner, headerSpan, out headerLength, out path, now))
             return false;
 
+        if (packet.Virtio.GsoType != VirtioNetHeader.GsoNone)
+            return ReturnSegments(binding, packet, headerSpan[..headerLength], path, now);
         Count(binding, packet.Inner.Length, now);
         _return.Append(packet.Start, packet.Inner.Length, headerSpan[..headerLength], path, binding.Counters);
         return true;
     }
 
-    private void Count(QueueBinding binding, int length, long now)
+    private bool ReturnSegments(QueueBinding binding, in ReadPacket packet, ReadOnlySpan<byte> header, in OuterPath path, long now)
     {
-        _counters[0]->Count(length, now);
-        binding.Counters->Count(length, now);
+        if (!Segmenter.TryCreate(packet.Virtio, packet.Bytes, packet.Inner, out var segments))
+        {
+            Count(binding, packet.Inner.Length, now);
+            binding.Counters->Drop(DropReason.TunOffload);
+            return false;
+        }
+
+        Count(binding, packet.Inner.Length + ((segments.Count - 1) * segments.HeaderLength), now, (uint)segments.Count);
+        _return.Append(packet.Start, segments, header, path, binding.Counters);
+        return true;
+    }
+
+    private void Count(QueueBinding binding, int bytes, long now, uint packets = 1)
+    {
+        _counters[0]->Count(bytes, now, packets);
+        binding.Counters->Count(bytes, now, packets);
     }
 
     // No flow is known for the packet. Unless it is the kernel's own, it counts as returned, and as dropped if it does not wait.

@@ -27,6 +27,17 @@ internal static unsafe partial class FileDescriptor
         }
     }
 
+    /// <summary>One <c>writev</c>, retried when a signal interrupts it.</summary>
+    public static SysResult Write(int fd, IoVector* pieces, int count)
+    {
+        while (true)
+        {
+            var result = SysResult.From(writev(fd, pieces, count));
+            if (!result.IsError || result.Errno != LinuxError.EINTR)
+                return result;
+        }
+    }
+
     /// <summary>Closes it. Never retried: on Linux the descriptor is gone even when <c>close</c> reports EINTR.</summary>
     public static void Close(int fd) => _ = close(fd);
 
@@ -35,6 +46,9 @@ internal static unsafe partial class FileDescriptor
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint write(int fd, byte* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint writev(int fd, IoVector* pieces, int count);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);

@@ -17,10 +17,22 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <summary>The largest IP packet that a slot takes, in bytes.</summary>
     public const int PacketBytes = 65_535;
 
+    /// <summary>Room that a device needs to read such a packet into, its virtio header included.</summary>
+    public const int ReadBytes = PacketBytes + VirtioNetHeader.Length;
+
     // As in ReceiveBatch: off the power of two.
     private const int SlotStride = 65_536 + 4096 + 512;
 
+    /// <summary>Packets of one <c>sendmmsg</c> at most (UIO_MAXIOV): the segments of super-packets are more than the slots.</summary>
+    public const int MessageCapacity = 1024;
+
+    /// <summary>Room for the headers of one segment: those in front of the inner packet, and the longest of IP and TCP.</summary>
+    public const int HeaderStride = 448;
+
+    private const int PiecesPerMessage = 2;
+
     private readonly byte* _slots;
+    private readonly byte* _headers;
     private readonly MultiMessage* _messages;
     private readonly IoVector* _vectors;
     private readonly InternetAddress* _names;
@@ -29,17 +41,22 @@ internal sealed unsafe partial class SendBatch : IDisposable
     {
         Capacity = capacity;
         _slots = (byte*)NativeMemory.AlignedAlloc((nuint)capacity * SlotStride, 4096);
-        _messages = (MultiMessage*)NativeMemory.AllocZeroed((nuint)capacity, (nuint)sizeof(MultiMessage));
-        _vectors = (IoVector*)NativeMemory.AllocZeroed((nuint)capacity, (nuint)sizeof(IoVector));
-        _names = (InternetAddress*)NativeMemory.AllocZeroed((nuint)capacity, (nuint)sizeof(InternetAddress));
-        for (var i = 0; i < capacity; i++)
-            _messages[i].Header = new() { Name = &_names[i], NameLength = (uint)sizeof(InternetAddress), Vectors = &_vectors[i], VectorCount = 1 };
+        _headers = (byte*)NativeMemory.AlignedAlloc(MessageCapacity * HeaderStride, 64);
+        _messages = (MultiMessage*)NativeMemory.AllocZeroed(MessageCapacity, (nuint)sizeof(MultiMessage));
+        _vectors = (IoVector*)NativeMemory.AllocZeroed(MessageCapacity * PiecesPerMessage, (nuint)sizeof(IoVector));
+        _names = (InternetAddress*)NativeMemory.AllocZeroed(MessageCapacity, (nuint)sizeof(InternetAddress));
+        for (var i = 0; i < MessageCapacity; i++)
+            _messages[i].Header = new() { Name = &_names[i], NameLength = (uint)sizeof(InternetAddress), Vectors = &_vectors[i * PiecesPerMessage] };
     }
 
+    /// <summary>Slots.</summary>
     public int Capacity { get; }
 
     /// <summary>Packets that are to be sent.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Whether no packet more can be sent before <see cref="ClearMessages"/>.</summary>
+    public bool HasAllMessages => Count == MessageCapacity;
 
     /// <summary>Slots that hold packets, to be sent or not.</summary>
     public int SlotsTaken { get; private set; }
@@ -53,6 +70,9 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <summary>Keeps what was read to <see cref="NextPacket"/> in its slot, until <see cref="Clear"/>.</summary>
     public void TakeSlot() => SlotsTaken++;
 
+    /// <summary>Where the headers of the next packet may be written, when they do not fit in front of it: <see cref="HeaderStride"/> bytes.</summary>
+    public byte* NextHeaders => _headers + ((nint)Count * HeaderStride);
+
     /// <summary>Has bytes of a slot that was taken sent, after those of earlier calls.</summary>
     /// <param name="start">First byte to send, within the slot.</param>
     /// <param name="length">Bytes to send.</param>
@@ -60,13 +80,28 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <param name="destinationPort">Host byte order; a raw socket ignores it.</param>
     public void Append(byte* start, int length, uint destinationAddress, ushort destinationPort)
     {
-        _vectors[Count] = new() { Base = start, Length = (nuint)length };
+        _vectors[Count * PiecesPerMessage] = new() { Base = start, Length = (nuint)length };
+        _messages[Count].Header.VectorCount = 1;
         _names[Count] = new(destinationAddress, destinationPort);
         Count++;
     }
 
-    /// <summary>Length in bytes of entry <paramref name="index"/>.</summary>
-    public int LengthOf(int index) => (int)_vectors[index].Length;
+    /// <summary>The same with headers from <see cref="NextHeaders"/> in front.</summary>
+    /// <param name="headers">First byte of the headers.</param>
+    /// <param name="headersLength">Their bytes.</param>
+    /// <param name="start">First byte that follows them, within the slot.</param>
+    /// <param name="length">Bytes from there on.</param>
+    /// <param name="destinationAddress">IPv4, network byte order.</param>
+    /// <param name="destinationPort">Host byte order; a raw socket ignores it.</param>
+    public void Append(byte* headers, int headersLength, byte* start, int length, uint destinationAddress, ushort destinationPort)
+    {
+        var pieces = _vectors + (Count * PiecesPerMessage);
+        pieces[0] = new() { Base = headers, Length = (nuint)headersLength };
+        pieces[1] = new() { Base = start, Length = (nuint)length };
+        _messages[Count].Header.VectorCount = PiecesPerMessage;
+        _names[Count] = new(destinationAddress, destinationPort);
+        Count++;
+    }
 
     /// <summary>Sends entries from <paramref name="first"/> on, at most <paramref name="count"/> of them.</summary>
     /// <returns>How many went; an error speaks of entry <paramref name="first"/> alone.</returns>
@@ -80,16 +115,8 @@ internal sealed unsafe partial class SendBatch : IDisposable
         }
     }
 
-    /// <summary>Waits until the socket takes more.</summary>
-    /// <param name="fd">The socket.</param>
-    /// <param name="timeoutMs">Milliseconds at most.</param>
-    public static bool WaitWritable(int fd, int timeoutMs)
-    {
-        var interest = new PollFd { Fd = fd, Events = PollFd.Out };
-        var ready = SysResult.From(poll(&interest, 1, timeoutMs));
-        // POLLERR alone, for a message in the error queue, is no room.
-        return !ready.IsError && (interest.Returned & PollFd.Out) != 0;
-    }
+    /// <summary>Forgets the packets that were to be sent; the slots stay taken.</summary>
+    public void ClearMessages() => Count = 0;
 
     /// <summary>Frees all slots.</summary>
     public void Clear() => Count = SlotsTaken = 0;
@@ -97,6 +124,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
     public void Dispose()
     {
         NativeMemory.AlignedFree(_slots);
+        NativeMemory.AlignedFree(_headers);
         NativeMemory.Free(_messages);
         NativeMemory.Free(_vectors);
         NativeMemory.Free(_names);
@@ -104,18 +132,4 @@ internal sealed unsafe partial class SendBatch : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int sendmmsg(int fd, MultiMessage* messages, uint count, int flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int poll(PollFd* interests, nuint count, int timeoutMs);
-}
-
-/// <summary><c>struct pollfd</c> (poll.h).</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct PollFd
-{
-    public const short Out = 4; // POLLOUT
-
-    public int Fd;
-    public short Events;
-    public short Returned;
 }

@@ -7,6 +7,7 @@ internal static unsafe partial class SocketOption
 {
     public const int AfInet = 2;
     public const int AfNetlink = 16;
+    public const int AfPacket = 17;
     public const int SockDgram = 2;
     public const int SockRaw = 3;
     public const int SockCloexec = 0x80000;
@@ -34,6 +35,10 @@ internal static unsafe partial class SocketOption
 
     /// <summary>IP_PMTUDISC_PROBE: sets DF, and leaves the path MTU to us.</summary>
     public const int IpPmtudiscProbe = 3;
+
+    public const int SolPacket = 263;
+    public const int PacketVnetHdr = 15;
+    public const ushort EthPAll = 3;
 
     public const int MsgTrunc = 0x20;
     public const int MsgDontwait = 0x40;

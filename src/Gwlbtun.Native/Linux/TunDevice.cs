@@ -22,9 +22,12 @@ public sealed unsafe partial class TunDevice : IDisposable
 
     internal const string ControlPath = "/dev/net/tun";
     internal const uint TunSetIff = 0x400454ca;
+    internal const uint TunSetOffload = 0x400454d0;
+    internal const uint TunSetSteeringEbpf = 0x800454e0;
     internal const ushort IffTun = 0x0001;
     internal const ushort IffMultiQueue = 0x0100;
     internal const ushort IffNoPi = 0x1000;
+    internal const ushort IffVnetHdr = 0x4000;
     internal const ushort IffTunExcl = 0x8000;
 
     private readonly int[] _queues;
@@ -48,17 +51,20 @@ public sealed unsafe partial class TunDevice : IDisposable
     /// <summary>Makes the device with all its queues. It is down until a link message brings it up.</summary>
     /// <param name="name">1 to 15 bytes.</param>
     /// <param name="queues">1 to <see cref="MaximumQueues"/>.</param>
+    /// <param name="withVirtioHeaders">Whether a <see cref="VirtioNetHeader"/> stands in front of every packet that is read or written.</param>
     /// <exception cref="LinuxException">The device cannot be made; says what to do.</exception>
-    public static TunDevice Create(string name, int queues)
+    public static TunDevice Create(string name, int queues, bool withVirtioHeaders = false)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(name.Length, 15);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(queues);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(queues, MaximumQueues);
+        // The first makes the device: without EXCL it would join one that another process has, and share its packets.
+        var flags = IffTun | IffNoPi | IffMultiQueue | (withVirtioHeaders ? IffVnetHdr : 0);
         var opened = new List<int>(queues);
         try
         {
             for (var i = 0; i < queues; i++)
-                opened.Add(OpenQueue(name, isFirst: i == 0));
+                opened.Add(OpenQueue(name, flags | (i == 0 ? IffTunExcl : 0)));
             var index = SysResult.From((nint)if_nametoindex(Encoding.ASCII.GetBytes(name + '\0'))).OrThrow($"find the interface index of {name}");
             return new(name, index, [.. opened]);
         }
@@ -69,13 +75,26 @@ public sealed unsafe partial class TunDevice : IDisposable
         }
     }
 
+    /// <summary>What the kernel may leave to us of the packets that it gives us: checksums, and super-packets whole. Nothing, at first.</summary>
+    /// <returns>EINVAL when the kernel does not know one of them.</returns>
+    internal SysResult SetOffload(TunOffloads offloads) => SysResult.From(ioctl(_queues[0], TunSetOffload, (void*)(nuint)offloads));
+
+    /// <summary>Has an eBPF program choose the queue of each packet that the kernel gives us, by what it returns modulo the number of queues.</summary>
+    /// <param name="program">The program's descriptor; it may be closed afterwards.</param>
+    internal SysResult SetSteering(int program) => SysResult.From(ioctl(_queues[0], TunSetSteeringEbpf, &program));
+
     /// <summary>Reads one packet from a queue, without waiting.</summary>
-    /// <returns>Its length; EAGAIN when there is none; EBADFD when the device was deleted.</returns>
+    /// <returns>Its length, with a virtio header in front if there is one; EAGAIN when there is none; EBADFD when the device was deleted.</returns>
     public SysResult Read(int queue, byte* buffer, int length) => FileDescriptor.Read(_queues[queue], buffer, length);
 
     /// <summary>Writes one packet into the kernel's stack through a queue.</summary>
-    /// <returns>EIO while the device is down, EBADFD after it was deleted, EINVAL for what is no IP packet.</returns>
+    /// <returns>EIO while the device is down, EBADFD after it was deleted, EINVAL for what is no IP packet, or no super-packet as the header says.</returns>
     public SysResult Write(int queue, byte* packet, int length) => FileDescriptor.Write(_queues[queue], packet, length);
+
+    /// <summary>The same with the packet in pieces.</summary>
+    internal SysResult Write(int queue, IoVector* pieces, int count) => count == 1
+        ? Write(queue, pieces->Base, (int)pieces->Length)
+        : FileDescriptor.Write(_queues[queue], pieces, count);
 
     internal int QueueHandle(int queue) => _queues[queue];
 
@@ -90,14 +109,13 @@ public sealed unsafe partial class TunDevice : IDisposable
         }
     }
 
-    private static int OpenQueue(string name, bool isFirst)
+    private static int OpenQueue(string name, int flags)
     {
         var fd = SysResult.From(open(Encoding.ASCII.GetBytes(ControlPath + '\0'), OpenReadWrite | OpenNonBlocking | OpenCloseOnExec))
             .OrThrow($"open {ControlPath}", "In a container, mount it from the host and allow the device.");
         InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name, new Span<byte>(request.Name, 15));
-        // The first makes the device: without EXCL it would join one that another process has, and share its packets.
-        request.Flags = (ushort)(IffTun | IffNoPi | IffMultiQueue | (isFirst ? IffTunExcl : 0));
+        request.Flags = (ushort)flags;
         var result = SysResult.From(ioctl(fd, TunSetIff, &request));
         if (!result.IsError)
             return fd;
@@ -122,4 +140,29 @@ public sealed unsafe partial class TunDevice : IDisposable
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial uint if_nametoindex([In] byte[] name);
+}
+
+/// <summary>TUN_F_* (linux/if_tun.h): what a reader of a TUN device takes off the kernel.</summary>
+[Flags]
+internal enum TunOffloads : uint
+{
+    None = 0,
+
+    /// <summary>Packets whose checksum is not finished.</summary>
+    Checksum = 1,
+
+    /// <summary>TCP super-packets over IPv4.</summary>
+    Tso4 = 2,
+
+    /// <summary>TCP super-packets over IPv6.</summary>
+    Tso6 = 4,
+
+    /// <summary>TCP super-packets with CWR.</summary>
+    TsoEcn = 8,
+
+    /// <summary>UDP super-packets over IPv4; only together with IPv6.</summary>
+    Uso4 = 0x20,
+
+    /// <summary>UDP super-packets over IPv6; only together with IPv4.</summary>
+    Uso6 = 0x40,
 }

@@ -89,6 +89,9 @@ public enum DropReason : byte
     /// <summary>A tunnel device's queue was full: its thread did not keep up. Counted by the kernel.</summary>
     TunQueueOverflow,
 
+    /// <summary>A packet that came out of a device is not what the device says of it (its virtio header).</summary>
+    TunOffload,
+
     /// <summary>A packet came back for which no flow is known: there is no header to return it with.</summary>
     NoFlow,
 

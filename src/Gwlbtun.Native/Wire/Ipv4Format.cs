@@ -14,7 +14,9 @@ internal static class Ipv4Format
 
     public const int MoreFragmentsBit = 0x2000;
     public const int FragmentOffsetMask = 0x1FFF;
+    public const int TimeToLiveOffset = 8;
     public const int ProtocolOffset = 9;
+    public const int HeaderChecksumOffset = 10;
     public const int SourceAddressOffset = 12;
     public const int DestinationAddressOffset = 16;
     public const int AddressLength = 4;

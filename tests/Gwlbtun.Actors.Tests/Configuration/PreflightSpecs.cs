@@ -100,7 +100,7 @@ public class PreflightSpecs
     [Fact]
     public void Should_refuse_an_address_of_another_machine()
     {
-        Preflight.CheckGenevePort(new GeneveSettings(6081, IPAddress.Parse("192.0.2.1"), 0, 0, Takeover: false), _errors, _warnings);
+        Preflight.CheckGenevePort(new GeneveSettings(6081, IPAddress.Parse("192.0.2.1"), 0, 64, 0, Takeover: false), _errors, _warnings);
 
         Assert.Contains("UDP 192.0.2.1:6081 cannot be bound: no interface has this address", Assert.Single(_errors), StringComparison.Ordinal);
     }
@@ -148,7 +148,7 @@ public class PreflightSpecs
 
     private static string Us() => $"{File.ReadAllText("/proc/self/comm").Trim()} (process {Environment.ProcessId})";
 
-    private static GeneveSettings Geneve(ushort port, bool takeover) => new(port, IPAddress.Any, 0, 0, takeover);
+    private static GeneveSettings Geneve(ushort port, bool takeover) => new(port, IPAddress.Any, 0, 64, 0, takeover);
 
     private static ushort PortOf(Socket socket) => (ushort)((IPEndPoint)socket.LocalEndPoint!).Port;
 

@@ -55,7 +55,7 @@ internal sealed class GeneveChannel : IDisposable
                 continue;
             }
 
-            if (sent.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS && SendBatch.WaitWritable(_sender.Handle, WritableWithinMs))
+            if (sent.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS && Poll.WaitWritable(_sender.Handle, WritableWithinMs))
                 continue;
             SendErrors++;
             LastSendError = sent.Error;

@@ -33,8 +33,8 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         Options = (options ?? Defaults) with { Listen = new(_applianceAddress, GenevePort) };
         Registry = new(Options, this);
         _socket = UdpSocket.Open(Options.Listen, 64 << 20);
-        Receivers = [.. Enumerable.Range(0, Options.ReceiveThreads.Count).Select(StartReceiver)];
         Pool = new(Options, _socket, Quiescence, this);
+        Receivers = [.. Enumerable.Range(0, Options.ReceiveThreads.Count).Select(StartReceiver)];
     }
 
     public static DataPlaneOptions Defaults { get; } = new() { ReceiveThreads = ThreadPlan.Unpinned(1), TunnelThreads = ThreadPlan.Unpinned(2) };
@@ -60,7 +60,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     public ReceiveThread StartReceiver(int index)
     {
         var thread = new ReceiveThread(index, Options, _socket, Registry, Quiescence, this);
-        thread.Start();
+        thread.StartBeside(Pool.Threads);
         return thread;
     }
 

@@ -30,19 +30,34 @@ internal static class KernelAbi
         #include <sys/socket.h>
         #include <sys/syscall.h>
         #include <sys/wait.h>
+        #include <linux/bpf.h>
         #include <linux/capability.h>
         #include <linux/fib_rules.h>
         #include <linux/filter.h>
+        #include <linux/if_ether.h>
         #include <linux/if_link.h>
+        #include <linux/if_packet.h>
         #include <linux/if_tun.h>
         #include <linux/netlink.h>
         #include <linux/pkt_sched.h>
         #include <linux/rtnetlink.h>
+        #include <linux/virtio_net.h>
         """;
 
     /// <summary>Constants: ours, and the C expression that must have the same value.</summary>
     public static readonly (string Ours, string Theirs)[] Constants =
     [
+        ("BpfInstruction.Alu", "BPF_ALU"),
+        ("BpfInstruction.Alu64", "BPF_ALU64"),
+        ("BpfInstruction.End", "BPF_JMP | BPF_EXIT"),
+        ("BpfInstruction.FromRegister", "BPF_X"),
+        ("BpfInstruction.Jump", "BPF_JMP | BPF_JA"),
+        ("BpfInstruction.JumpIfEqual", "BPF_JMP | BPF_JEQ | BPF_K"),
+        ("BpfInstruction.JumpUnlessEqual", "BPF_JMP | BPF_JNE | BPF_K"),
+        ("BpfInstruction.LoadAbsolute", "BPF_LD | BPF_ABS"),
+        ("BpfInstruction.LoadMemoryWord", "BPF_LDX | BPF_MEM | BPF_W"),
+        ("BpfProgram.ProgramLoad", "BPF_PROG_LOAD"),
+        ("BpfProgram.SocketFilter", "BPF_PROG_TYPE_SOCKET_FILTER"),
         ("Capabilities.NetAdmin", "CAP_NET_ADMIN"),
         ("Capabilities.NetRaw", "CAP_NET_RAW"),
         ("ChildProcess.Kill", "SIGKILL"),
@@ -91,6 +106,7 @@ internal static class KernelAbi
         ("Pages.ProtRead", "PROT_READ"),
         ("Pages.ProtWrite", "PROT_WRITE"),
         ("Signals.SIGINT", "SIGINT"),
+        ("PollFd.In", "POLLIN"),
         ("PollFd.Out", "POLLOUT"),
         ("PosixSpawn.OpenCloseOnExec", "O_CLOEXEC"),
         ("PosixSpawn.PidFdOpen", "SYS_pidfd_open"),
@@ -101,6 +117,8 @@ internal static class KernelAbi
         ("PosixSpawn.WaitNoHang", "WNOHANG"),
         ("SocketOption.AfInet", "AF_INET"),
         ("SocketOption.AfNetlink", "AF_NETLINK"),
+        ("SocketOption.AfPacket", "AF_PACKET"),
+        ("SocketOption.EthPAll", "ETH_P_ALL"),
         ("SocketOption.IpMtuDiscover", "IP_MTU_DISCOVER"),
         ("SocketOption.IpPktinfo", "IP_PKTINFO"),
         ("SocketOption.IpPmtudiscProbe", "IP_PMTUDISC_PROBE"),
@@ -112,6 +130,7 @@ internal static class KernelAbi
         ("SocketOption.MsgDontwait", "MSG_DONTWAIT"),
         ("SocketOption.MsgErrqueue", "MSG_ERRQUEUE"),
         ("SocketOption.MsgTrunc", "MSG_TRUNC"),
+        ("SocketOption.PacketVnetHdr", "PACKET_VNET_HDR"),
         ("SocketOption.SoAttachFilter", "SO_ATTACH_FILTER"),
         ("SocketOption.SoBusyPoll", "SO_BUSY_POLL"),
         ("SocketOption.SoRcvbuf", "SO_RCVBUF"),
@@ -125,11 +144,13 @@ internal static class KernelAbi
         ("SocketOption.SockDgram", "SOCK_DGRAM"),
         ("SocketOption.SockNonblock", "SOCK_NONBLOCK"),
         ("SocketOption.SockRaw", "SOCK_RAW"),
+        ("SocketOption.SolPacket", "SOL_PACKET"),
         ("SocketOption.SolSocket", "SOL_SOCKET"),
         ("TunDevice.IffMultiQueue", "IFF_MULTI_QUEUE"),
         ("TunDevice.IffNoPi", "IFF_NO_PI"),
         ("TunDevice.IffTun", "IFF_TUN"),
         ("TunDevice.IffTunExcl", "IFF_TUN_EXCL"),
+        ("TunDevice.IffVnetHdr", "IFF_VNET_HDR"),
         ("TunDevice.OpenCloseOnExec", "O_CLOEXEC"),
         ("TunDevice.OpenNonBlocking", "O_NONBLOCK"),
         ("TunDevice.OpenReadWrite", "O_RDWR"),
@@ -175,6 +196,14 @@ internal static class KernelAbi
         ("RouteMessage.MetricMtu", "RTAX_MTU"),
         ("RouteMessage.Unicast", "RTN_UNICAST"),
         ("RuleMessage.AttributeInputInterface", "FRA_IIFNAME"),
+        ("TunDevice.TunSetOffload", "TUNSETOFFLOAD"),
+        ("TunDevice.TunSetSteeringEbpf", "TUNSETSTEERINGEBPF"),
+        ("VirtioNetHeader.GsoEcn", "VIRTIO_NET_HDR_GSO_ECN"),
+        ("VirtioNetHeader.GsoNone", "VIRTIO_NET_HDR_GSO_NONE"),
+        ("VirtioNetHeader.GsoTcp4", "VIRTIO_NET_HDR_GSO_TCPV4"),
+        ("VirtioNetHeader.GsoTcp6", "VIRTIO_NET_HDR_GSO_TCPV6"),
+        ("VirtioNetHeader.Length", "sizeof(struct virtio_net_hdr)"),
+        ("VirtioNetHeader.NeedsChecksum", "VIRTIO_NET_HDR_F_NEEDS_CSUM"),
     ];
 
     /// <summary>Structs: ours, theirs, and every field of ours beside the member that it stands for.</summary>
@@ -183,6 +212,7 @@ internal static class KernelAbi
         ("ControlHeader", "struct cmsghdr", "Length=cmsg_len Level=cmsg_level Type=cmsg_type"),
         ("FilterInstruction", "struct sock_filter", "Code=code JumpTrue=jt JumpFalse=jf Constant=k"),
         ("FilterProgram", "struct sock_fprog", "Length=len Instructions=filter"),
+        ("LinkLayerAddress", "struct sockaddr_ll", "Family=sll_family ProtocolNetworkOrder=sll_protocol InterfaceIndex=sll_ifindex HardwareType=sll_hatype PacketType=sll_pkttype AddressLength=sll_halen Address=sll_addr"),
         ("InterfaceInfo", "struct ifinfomsg", "Family=ifi_family Padding=__ifi_pad Type=ifi_type Index=ifi_index Flags=ifi_flags Change=ifi_change"),
         ("InterfaceRequest", "struct ifreq", "Name=ifr_name Flags=ifr_flags"),
         ("InternetAddress", "struct sockaddr_in", "Family=sin_family PortNetworkOrder=sin_port Address=sin_addr Zero=sin_zero"),
@@ -200,6 +230,7 @@ internal static class KernelAbi
         ("NeighbourInfo", "struct ndmsg", "Family=ndm_family Padding1=ndm_pad1 Padding2=ndm_pad2 Index=ndm_ifindex State=ndm_state Flags=ndm_flags Type=ndm_type"),
         ("RouteInfo", "struct rtmsg", "Family=rtm_family DestinationLength=rtm_dst_len SourceLength=rtm_src_len TypeOfService=rtm_tos Table=rtm_table Protocol=rtm_protocol Scope=rtm_scope Type=rtm_type Flags=rtm_flags"),
         ("RuleInfo", "struct fib_rule_hdr", "Family=family DestinationLength=dst_len SourceLength=src_len TypeOfService=tos Table=table Reserved1=res1 Reserved2=res2 Action=action Flags=flags"),
+        ("VirtioNetHeader", "struct virtio_net_hdr", "Flags=flags GsoType=gso_type HeaderLength=hdr_len GsoSize=gso_size ChecksumStart=csum_start ChecksumOffset=csum_offset"),
     ];
 
     /// <summary>Buffers of ours: the C expression is what they must at least hold.</summary>
@@ -215,6 +246,9 @@ internal static class KernelAbi
     public static readonly string[] OurOwn =
     [
         "BoundSockets.SendBufferBytes",
+        // Bit fields, and a part of a union with members of many sizes: QueueSteeringSpecs runs what they describe.
+        "BpfInstruction",
+        "BpfLoad",
         "ChildProcess.PollMillisecondsWithoutPidFd",
         "ChildProcess.ReadsPerPipe",
         "Entry",
@@ -233,10 +267,16 @@ internal static class KernelAbi
         "RouteQueries.AnswerBytes",
         "RouteQueries.LoopbackIndex",
         "SendBatch.DefaultCapacity",
+        "SendBatch.HeaderStride",
         "SendBatch.Headroom",
+        "SendBatch.MessageCapacity",
         "SendBatch.PacketBytes",
+        "SendBatch.PiecesPerMessage",
+        "SendBatch.ReadBytes",
         "SendBatch.SlotStride",
         "TunDevice.MaximumQueues",
+        // Newer than the headers of the oldest system that this is built on: OffloadProbeSpecs has the kernel take it.
+        "VirtioNetHeader.GsoUdp",
     ];
 
     private const BindingFlags All = BindingFlags.DeclaredOnly | BindingFlags.Static | BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;

@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+
+namespace Gwlbtun.Native.Linux;
+
+/// <summary><c>poll(2)</c> on one descriptor.</summary>
+internal static unsafe partial class Poll
+{
+    /// <summary>Waits until the descriptor takes more, at most so many milliseconds. An error alone (POLLERR, for a message in the error queue) is no room.</summary>
+    public static bool WaitWritable(int fd, int timeoutMs) => Wait(fd, PollFd.Out, timeoutMs);
+
+    /// <summary>Waits until there is something to read, at most so many milliseconds.</summary>
+    public static bool WaitReadable(int fd, int timeoutMs) => Wait(fd, PollFd.In, timeoutMs);
+
+    private static bool Wait(int fd, short events, int timeoutMs)
+    {
+        var interest = new PollFd { Fd = fd, Events = events };
+        var ready = SysResult.From(poll(&interest, 1, timeoutMs));
+        return !ready.IsError && (interest.Returned & events) != 0;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int poll(PollFd* interests, nuint count, int timeoutMs);
+}
+
+/// <summary><c>struct pollfd</c> (poll.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollFd
+{
+    public const short In = 1; // POLLIN
+    public const short Out = 4; // POLLOUT
+
+    public int Fd;
+    public short Events;
+    public short Returned;
+}

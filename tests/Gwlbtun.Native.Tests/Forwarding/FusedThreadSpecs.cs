@@ -1,0 +1,105 @@
+using Gwlbtun.Native.Forwarding;
+using Xunit;
+
+namespace Gwlbtun.Native.Tests.Forwarding;
+
+/// <summary>A receive thread that rides on the tunnel thread of its number.</summary>
+public sealed class FusedThreadSpecs
+{
+    private const ulong Eni = 0x1234;
+
+    [Fact]
+    public void Should_ride_on_the_tunnel_thread_of_its_number() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+
+        Exchange(lab);
+
+        Assert.True(lab.Receivers[0].IsRiding);
+        Assert.True(lab.Receivers[0].IsAlive);
+        Assert.NotEqual(lab.Pool.Threads[0].ThreadId, lab.Receivers[0].ThreadId);
+    });
+
+    [Fact]
+    public void Should_run_by_itself_when_that_is_wanted() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { FuseThreads = false });
+        _ = lab.Establish(Eni);
+
+        Exchange(lab);
+
+        Assert.False(lab.Receivers[0].IsRiding);
+    });
+
+    [Fact]
+    public void Should_run_by_itself_when_the_two_are_to_run_on_different_cores() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { ReceiveThreads = new ThreadPlan([0]), TunnelThreads = new ThreadPlan([1]) });
+        _ = lab.Establish(Eni);
+
+        Exchange(lab);
+
+        Assert.False(lab.Receivers[0].IsRiding);
+    });
+
+    [Fact]
+    public void Should_go_on_by_itself_when_the_tunnel_thread_dies_and_lose_nothing() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        var dead = lab.Pool.Threads[0];
+        dead.Fail(new InvalidOperationException("A defect."));
+        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
+        Assert.Same(dead, death.Thread);
+        lab.Pool.Replace(dead);
+        dead.Dispose();
+
+        Exchange(lab);
+
+        Assert.Empty(lab.Deaths);
+        Assert.True(lab.Receivers[0].IsAlive);
+        Assert.False(lab.Receivers[0].IsRiding);
+    });
+
+    [Fact]
+    public void Should_die_alone_and_leave_room_for_another() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        var dead = lab.Receivers[0];
+        dead.Fail(new InvalidOperationException("A defect."));
+        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
+        Assert.Same(dead, death.Thread);
+        dead.Dispose();
+        lab.Receivers[0] = lab.StartReceiver(0);
+
+        Exchange(lab);
+
+        Assert.True(lab.Receivers[0].IsRiding);
+        Assert.True(lab.Pool.Threads[0].IsAlive);
+        Assert.Empty(lab.Deaths);
+    });
+
+    [Fact]
+    public void Should_deliver_what_has_arrived_before_it_stops() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        lab.Send([.. Enumerable.Range(0, 2000).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i))]);
+        lab.Receivers[0].RequestStop();
+
+        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.Equal(Enumerable.Range(0, 2000), lab.ReceiveReturned(2000).Select(ForwardingLab.SequenceOf));
+        Assert.True(lab.Pool.Threads[0].IsAlive);
+    });
+
+    private static void Exchange(ForwardingLab lab)
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            lab.Send(ForwardingLab.Datagram(Eni, 1));
+            _ = lab.ReceiveReturned(1);
+        }
+    }
+}
