@@ -73,11 +73,13 @@ public sealed record TunnelSettings(
     HoldSettings Hold);
 
 /// <summary>Section <c>tunnel.offload</c>: which packets cross the kernel as super-packets, where the kernel is found able to.</summary>
+/// <param name="Receive">From the load balancer.</param>
+/// <param name="Send">To the load balancer.</param>
 /// <param name="IntoTcp">TCP on its way into a tunnel.</param>
 /// <param name="IntoUdp">UDP on its way into a tunnel.</param>
 /// <param name="OutOfTcp">TCP on its way out of a tunnel.</param>
 /// <param name="OutOfUdp">UDP on its way out of a tunnel.</param>
-public sealed record OffloadSettings(bool IntoTcp, bool IntoUdp, bool OutOfTcp, bool OutOfUdp);
+public sealed record OffloadSettings(bool Receive, bool Send, bool IntoTcp, bool IntoUdp, bool OutOfTcp, bool OutOfUdp);
 
 /// <summary>Section <c>tunnel.hold</c>: the bounds of what waits while a tunnel is being built.</summary>
 /// <param name="PacketsPerEni">Packets held for one ENI.</param>

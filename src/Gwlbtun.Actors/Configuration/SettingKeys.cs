@@ -54,6 +54,8 @@ internal static class SettingKeys
     public static readonly SettingKey<int> TunnelBudget = Key("tunnel.budget", SettingTypes.Integer(1, 4096));
     public static readonly SettingKey<int> TunnelQueueLength = Key("tunnel.queue-length", SettingTypes.Integer(1, MaximumQueueLength));
     public static readonly SettingKey<bool> TunnelSteering = Key("tunnel.steering", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadReceive = Key("tunnel.offload.receive", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadSend = Key("tunnel.offload.send", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadIntoTcp = Key("tunnel.offload.into-tcp", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadIntoUdp = Key("tunnel.offload.into-udp", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadOutOfTcp = Key("tunnel.offload.out-of-tcp", SettingTypes.Switch);

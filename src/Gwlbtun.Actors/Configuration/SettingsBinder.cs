@@ -55,7 +55,9 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.TunnelBudget),
             Get(SettingKeys.TunnelQueueLength),
             Get(SettingKeys.TunnelSteering),
-            new OffloadSettings(Get(SettingKeys.OffloadIntoTcp), Get(SettingKeys.OffloadIntoUdp), Get(SettingKeys.OffloadOutOfTcp), Get(SettingKeys.OffloadOutOfUdp)),
+            new OffloadSettings(
+                Get(SettingKeys.OffloadReceive), Get(SettingKeys.OffloadSend),
+                Get(SettingKeys.OffloadIntoTcp), Get(SettingKeys.OffloadIntoUdp), Get(SettingKeys.OffloadOutOfTcp), Get(SettingKeys.OffloadOutOfUdp)),
             hold);
     }
 

@@ -46,7 +46,7 @@ public sealed class DataPlane
         try
         {
             for (var i = 0; i < options.ReceiveThreads.Count; i++)
-                sockets.Add(UdpSocket.Open(options.Listen, options.ReceiveBufferBytes, options.BusyPollMicroseconds));
+                sockets.Add(UdpSocket.Open(options.Listen, options.ReceiveBufferBytes, options.BusyPollMicroseconds, options.ReceiveMerged));
         }
         catch
         {

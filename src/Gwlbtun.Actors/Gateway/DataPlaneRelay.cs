@@ -49,6 +49,9 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
     }
 
     /// <inheritdoc/>
+    public void OnUplinkLost(Exception cause) => UplinkLost(_tunnel, cause);
+
+    /// <inheritdoc/>
     public void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet)
     {
         var logger = point == PacketTracePoint.FromLoadBalancer ? _geneve : _tunnel;
@@ -61,6 +64,9 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
         else
             Read(logger, eni, packet.Length, hex);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Routes and neighbours of the uplink are no longer followed: super-packets are sent segment by segment, at a higher cost, until a restart.")]
+    private static partial void UplinkLost(ILogger logger, Exception cause);
 
     [LoggerMessage(Level = LogLevel.Trace, Message = "ENI {Eni}: received {Length} bytes: {Hex}")]
     private static partial void Received(ILogger logger, string eni, int length, string hex);

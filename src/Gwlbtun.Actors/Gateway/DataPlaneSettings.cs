@@ -22,6 +22,8 @@ internal static class DataPlaneSettings
         Mtu = settings.Tunnel.Mtu,
         Budget = settings.Tunnel.Budget,
         QueueLength = settings.Tunnel.QueueLength,
+        ReceiveMerged = settings.Tunnel.Offload.Receive,
+        SendSuperPackets = settings.Tunnel.Offload.Send,
         SteerReturns = settings.Tunnel.Steering,
         Offload = new OffloadOptions
         {

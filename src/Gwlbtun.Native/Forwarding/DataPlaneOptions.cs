@@ -32,6 +32,12 @@ public sealed record DataPlaneOptions
     /// <summary>Whether packets that went into a tunnel come back through the queue of the thread that wrote them.</summary>
     public bool SteerReturns { get; init; } = true;
 
+    /// <summary>Whether the kernel may hand us datagrams of a flow that arrive together as one.</summary>
+    public bool ReceiveMerged { get; init; } = true;
+
+    /// <summary>Whether super-packets go back to the load balancer whole, for the kernel or the network card to take apart.</summary>
+    public bool SendSuperPackets { get; init; } = true;
+
     /// <summary>MTU of the tunnel devices, bytes. The load balancer's limit is 8500.</summary>
     public int Mtu { get; init; } = 8500;
 

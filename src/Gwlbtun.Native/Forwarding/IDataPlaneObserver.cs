@@ -17,6 +17,9 @@ public interface IDataPlaneObserver
     /// <summary>A data thread ended with an exception.</summary>
     void OnThreadDied(DataThread thread, Exception cause);
 
+    /// <summary>It is no longer known where super-packets leave: from now on their segments are sent one by one.</summary>
+    void OnUplinkLost(Exception cause);
+
     /// <summary>A packet, while tracing is on: the Geneve datagram as received, or the packet read from a tunnel.</summary>
     void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet);
 }

@@ -16,6 +16,9 @@ public sealed unsafe class ReceiveThread : DataThread
     // A stop must end also under a flood: this many batches of what has arrived are still delivered.
     private const int BatchesInFlight = 256;
 
+    // More than a batch of datagrams may hold, when the kernel has merged some.
+    private const int PacketsAtOnce = 256;
+
     private readonly UdpSocket _socket;
     private readonly EniRegistry _registry;
     private readonly IDataPlaneObserver _observer;
@@ -25,7 +28,7 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly bool _isFused;
     private readonly bool _trace;
 
-    // The batch's packets that were found good, and the endpoint of each; null: not known.
+    // Packets that were received and found good, and the endpoint of each; null: not known.
     private readonly ReceivedPacket[] _packets;
     private readonly EniGate?[] _gates;
 
@@ -33,6 +36,7 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly Coalescer _coalescer;
     private readonly StagedPacket[] _staged;
     private int _stagedCount;
+    private int _taken;
 
     // The last endpoint, so that a run of packets for it needs no look-up. Valid within one turn.
     private EniDirectory _directory = EniDirectory.Empty;
@@ -58,10 +62,10 @@ public sealed unsafe class ReceiveThread : DataThread
         _isFused = options.FuseThreads;
         _trace = options.TraceGeneve;
         _batch = new(options.ReceiveBatch);
-        _packets = new ReceivedPacket[_batch.Capacity];
-        _gates = new EniGate?[_batch.Capacity];
-        _coalescer = new Coalescer(options.Offloads.Into, _batch.Capacity);
-        _staged = new StagedPacket[_batch.Capacity];
+        _packets = new ReceivedPacket[PacketsAtOnce];
+        _gates = new EniGate?[PacketsAtOnce];
+        _coalescer = new Coalescer(options.Offloads.Into, PacketsAtOnce);
+        _staged = new StagedPacket[PacketsAtOnce];
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
     }
 
@@ -122,20 +126,52 @@ public sealed unsafe class ReceiveThread : DataThread
         _directory = _registry.Current;
         _lastGate = null;
         _inHand = received.Value;
-        // All are read before the first is delivered, so that the look-ups of their flows do not wait for memory one by one.
-        var good = 0;
-        _stagedCount = 0;
         for (var i = 0; i < received.Value; i++)
         {
             _batch.Get(i, out var datagram);
-            _counters[0]->Count(datagram.Length, now);
-            if (TryRead(datagram, out _packets[good], out _gates[good]))
-                good++;
+            if (datagram.SegmentSize == 0)
+                Take(datagram, now);
             else
-                _inHand--;
+                TakeSegments(datagram, now);
         }
 
-        for (var i = 0; i < good; i++)
+        DeliverTaken(now);
+        _inHand = 0;
+
+        // The kernel tells its count only when it has one.
+        if (_batch.SocketDrops != 0)
+            _counters[0]->Drop(DropReason.SocketOverflow, _socket.NoteDrops(_batch.SocketDrops));
+        return received.Value;
+    }
+
+    private void TakeSegments(scoped in ReceivedDatagram merged, long now)
+    {
+        for (var offset = 0; offset < merged.Length; offset += merged.SegmentSize)
+        {
+            var segment = merged;
+            segment.Payload += offset;
+            segment.Length = Math.Min(merged.SegmentSize, merged.Length - offset);
+            _inHand += offset == 0 ? 0 : 1;
+            Take(segment, now);
+        }
+    }
+
+    // All are read before the first is delivered, so that the look-ups of their flows do not wait for memory one by one.
+    private void Take(scoped in ReceivedDatagram datagram, long now)
+    {
+        if (_taken == PacketsAtOnce)
+            DeliverTaken(now);
+        _counters[0]->Count(datagram.Length, now);
+        if (TryRead(datagram, out _packets[_taken], out _gates[_taken]))
+            _taken++;
+        else
+            _inHand--;
+    }
+
+    private void DeliverTaken(long now)
+    {
+        _stagedCount = 0;
+        for (var i = 0; i < _taken; i++)
         {
             ref readonly var packet = ref _packets[i];
             if (_gates[i]?.Port is { } port)
@@ -147,12 +183,8 @@ public sealed unsafe class ReceiveThread : DataThread
         for (var group = 0; group < _coalescer.GroupCount; group++)
             WriteGroup(group, now);
         _coalescer.Clear();
-        _inHand = 0;
-
-        // The kernel tells its count only when it has one.
-        if (_batch.SocketDrops != 0)
-            _counters[0]->Drop(DropReason.SocketOverflow, _socket.NoteDrops(_batch.SocketDrops));
-        return received.Value;
+        _inHand -= _taken;
+        _taken = 0;
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)

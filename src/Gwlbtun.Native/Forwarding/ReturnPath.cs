@@ -2,13 +2,15 @@ using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Offload;
+using Gwlbtun.Native.Uplink;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
 
 /// <summary>
 /// The way back to the load balancer: encapsulates packets in place and sends them in batches, through a raw socket, or
-/// without CAP_NET_RAW through UDP sockets bound to the flows' source ports. One tunnel thread uses it.
+/// without CAP_NET_RAW through UDP sockets bound to the flows' source ports. A super-packet leaves whole through a packet socket, wherever it is known
+/// which neighbour it goes to. One tunnel thread uses it.
 /// </summary>
 internal sealed unsafe class ReturnPath : IDisposable
 {
@@ -19,22 +21,23 @@ internal sealed unsafe class ReturnPath : IDisposable
     private const int FullBufferWaitMs = 20;
 
     private readonly SendBatch _batch = new();
-    private readonly CounterBlock*[] _counters;
-    private readonly OuterPath[] _paths;
+    private readonly Entry[] _entries = new Entry[SendBatch.MessageCapacity];
     private readonly RawSocket? _raw;
     private readonly BoundSockets? _bound;
+    private readonly PacketSocket? _packet;
+    private readonly NextHops? _hops;
     private readonly ushort _genevePort;
 
-    private ReturnPath(RawSocket? raw, UdpSocket receiveSocket)
+    private ReturnPath(RawSocket? raw, PacketSocket? packet, NextHops? hops, UdpSocket receiveSocket)
     {
         _raw = raw;
+        _packet = packet;
+        _hops = hops;
         _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
         _genevePort = (ushort)receiveSocket.EndPoint.Port;
         // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
         if (raw is not null)
             _ = ShouldRetry(raw.Handle, LinuxError.EAGAIN);
-        _counters = new CounterBlock*[SendBatch.MessageCapacity];
-        _paths = new OuterPath[SendBatch.MessageCapacity];
     }
 
     /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
@@ -42,13 +45,15 @@ internal sealed unsafe class ReturnPath : IDisposable
 
     /// <summary>Opens the best way that there is.</summary>
     /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
+    /// <param name="hops">Where packets leave, for super-packets to leave whole; null: they do not.</param>
     /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
-    public static ReturnPath Open(UdpSocket receiveSocket)
+    public static ReturnPath Open(UdpSocket receiveSocket, NextHops? hops)
     {
         var raw = RawSocket.TryOpen(SendBufferBytes, out var error);
         if (raw is null && error.Number is not (LinuxError.EPERM or LinuxError.EACCES))
             throw new LinuxException("open a raw socket", error);
-        return new(raw, receiveSocket);
+        var packet = raw is null || hops is null ? null : PacketSocket.TryOpenToSend(SendBufferBytes, out _);
+        return new(raw, packet, hops, receiveSocket);
     }
 
     /// <summary>Where the next packet is to be read to: <see cref="SendBatch.PacketBytes"/> bytes, and those of a virtio header in front.</summary>
@@ -68,52 +73,35 @@ internal sealed unsafe class ReturnPath : IDisposable
     /// <param name="counters">Where to count if it cannot be sent.</param>
     public void Append(byte* packet, int length, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {
+        MakeRoomFor(1);
         var outer = packet - geneveHeader.Length - OuterLength;
         if (TryBegin(new Span<byte>(outer, OuterLength + geneveHeader.Length), geneveHeader, geneveHeader.Length + length, path, counters))
             _batch.Append(outer, OuterLength + geneveHeader.Length + length, path.LoadBalancerAddress, _genevePort);
     }
 
-    /// <summary>The same for each segment of a super-packet that was kept.</summary>
+    /// <summary>The same for the segments of a super-packet that was kept.</summary>
     /// <param name="packet">The super-packet.</param>
     /// <param name="segments">What it is made of.</param>
     /// <param name="geneveHeader">The flow's Geneve header, echoed whole.</param>
     /// <param name="path">The flow's outer addresses, as received.</param>
-    /// <param name="counters">Where to count if it cannot be sent.</param>
+    /// <param name="counters">Where to count if they cannot be sent.</param>
     public void Append(byte* packet, in Segmenter segments, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {
-        var front = OuterLength + geneveHeader.Length;
-        var headersLength = front + segments.HeaderLength;
-        for (var i = 0; i < segments.Count; i++)
+        var size = geneveHeader.Length + segments.HeaderLength + segments.SegmentSize;
+        var perFrame = Math.Min(ReturnFrame.MaximumPayload / size, SuperPacket.MaximumSegments);
+        NextHop? hop = null;
+        if (_packet is not null && segments.Count > 1 && perFrame > 1 && _hops!.TryFind(path.LoadBalancerAddress, path.LocalAddress, out hop) && OuterHeader.Length + size > hop.Mtu)
+            hop = null;
+
+        for (var first = 0; first < segments.Count;)
         {
-            var headers = _batch.NextHeaders;
-            var payload = segments.PayloadOf(i);
-            if (!TryBegin(new Span<byte>(headers, front), geneveHeader, geneveHeader.Length + segments.HeaderLength + payload.Length, path, counters))
-                continue;
-            segments.WriteHeaders(i, new Span<byte>(headers + front, segments.HeaderLength));
-            _batch.Append(headers, headersLength, packet + segments.HeaderLength + (i * segments.SegmentSize), payload.Length, path.LoadBalancerAddress, _genevePort);
+            var count = hop is null ? 1 : Math.Min(perFrame, segments.Count - first);
+            if (count > 1)
+                AppendFrame(packet, segments, first, count, geneveHeader, path, hop!, counters);
+            else
+                AppendSegment(packet, segments, first, geneveHeader, path, counters);
+            first += count;
         }
-    }
-
-    // What is written in front of the Geneve header.
-    private int OuterLength => _raw is null ? 0 : OuterHeader.Length;
-
-    private bool TryBegin(Span<byte> front, ReadOnlySpan<byte> geneveHeader, int payloadLength, in OuterPath path, CounterBlock* counters)
-    {
-        if (payloadLength > ushort.MaxValue - OuterHeader.Length)
-        {
-            counters->Drop(DropReason.SendTooBig);
-            return false;
-        }
-
-        if (_batch.HasAllMessages)
-            SendQueued();
-        // Addresses swapped, ports kept.
-        if (_raw is not null)
-            OuterHeader.Write(front, path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, _genevePort, payloadLength);
-        geneveHeader.CopyTo(front[OuterLength..]);
-        _counters[_batch.Count] = counters;
-        _paths[_batch.Count] = path;
-        return true;
     }
 
     /// <summary>Sends what is queued, and lets go of what was kept.</summary>
@@ -124,28 +112,106 @@ internal sealed unsafe class ReturnPath : IDisposable
         _batch.Clear();
     }
 
-    private void SendQueued()
-    {
-        if (_raw is not null)
-            Send(_raw.Handle, 0, _batch.Count);
-        else
-            SendThroughBoundSockets();
-        _batch.ClearMessages();
-    }
-
     /// <summary>Counts what is queued as lost: its thread ends without sending it.</summary>
     public void CountAbandoned()
     {
         for (var i = 0; i < _batch.Count; i++)
-            _counters[i]->Drop(DropReason.ThreadDied);
+            Count(i, DropReason.ThreadDied);
         _batch.Clear();
     }
 
     public void Dispose()
     {
         _batch.Dispose();
+        _packet?.Dispose();
         _raw?.Dispose();
         _bound?.Dispose();
+    }
+
+    // What is written in front of the Geneve header of a packet that goes by itself.
+    private int OuterLength => _raw is null ? 0 : OuterHeader.Length;
+
+    private void AppendSegment(byte* packet, in Segmenter segments, int segment, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
+    {
+        MakeRoomFor(1);
+        var headers = _batch.NextHeaders;
+        var front = OuterLength + geneveHeader.Length;
+        var payload = segments.PayloadOf(segment);
+        if (!TryBegin(new Span<byte>(headers, front), geneveHeader, geneveHeader.Length + segments.HeaderLength + payload.Length, path, counters))
+            return;
+        segments.WriteHeaders(segment, new Span<byte>(headers + front, segments.HeaderLength));
+        _batch.Append(headers, front + segments.HeaderLength, packet + segments.OffsetOf(segment), payload.Length, path.LoadBalancerAddress, _genevePort);
+    }
+
+    private void AppendFrame(byte* packet, in Segmenter segments, int first, int count, ReadOnlySpan<byte> geneveHeader, in OuterPath path, NextHop hop, CounterBlock* counters)
+    {
+        MakeRoomFor(count);
+        _entries[_batch.Count] = new() { Counters = counters, Path = path, Hop = hop, Packets = count };
+        _batch.BeginFrame(hop.InterfaceIndex, EtherType.Ipv4);
+        var headersLength = geneveHeader.Length + segments.HeaderLength;
+        var front = _batch.NextHeaders;
+        var payloadLength = 0;
+        for (var segment = first; segment < first + count; segment++)
+        {
+            // Those behind the first leave as much room in front: there its own outer headers go, should the frame not be sent.
+            var headers = _batch.NextHeaders + ReturnFrame.FrontLength;
+            var payload = segments.PayloadOf(segment);
+            geneveHeader.CopyTo(new Span<byte>(headers, geneveHeader.Length));
+            segments.WriteHeaders(segment, new Span<byte>(headers + geneveHeader.Length, segments.HeaderLength));
+            payloadLength += headersLength + payload.Length;
+            if (segment == first)
+                _batch.AppendSegment(front, ReturnFrame.FrontLength + headersLength, packet + segments.OffsetOf(segment), payload.Length);
+            else
+                _batch.AppendSegment(headers, headersLength, packet + segments.OffsetOf(segment), payload.Length);
+        }
+
+        ReturnFrame.WriteFront(front, hop, path, _genevePort, headersLength + segments.SegmentSize, payloadLength);
+        _batch.EndFrame();
+    }
+
+    private bool TryBegin(Span<byte> front, ReadOnlySpan<byte> geneveHeader, int payloadLength, in OuterPath path, CounterBlock* counters)
+    {
+        if (payloadLength > ushort.MaxValue - OuterHeader.Length)
+        {
+            counters->Drop(DropReason.SendTooBig);
+            return false;
+        }
+
+        // Addresses swapped, ports kept.
+        if (_raw is not null)
+            OuterHeader.Write(front, path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, _genevePort, payloadLength);
+        geneveHeader.CopyTo(front[OuterLength..]);
+        _entries[_batch.Count] = new() { Counters = counters, Path = path, Packets = 1 };
+        return true;
+    }
+
+    private void MakeRoomFor(int packets)
+    {
+        if (!_batch.HasRoomFor(packets))
+            SendQueued();
+    }
+
+    private void SendQueued()
+    {
+        if (_raw is null)
+            SendThroughBoundSockets();
+        else
+            SendInOrder();
+        _batch.ClearMessages();
+    }
+
+    // Runs of packets through the raw socket, and runs of frames through the packet socket.
+    private void SendInOrder()
+    {
+        for (var first = 0; first < _batch.Count;)
+        {
+            var isFrame = _entries[first].Hop is not null;
+            var end = first + 1;
+            while (end < _batch.Count && _entries[end].Hop is not null == isFrame)
+                end++;
+            Send(isFrame ? _packet!.Handle : _raw!.Handle, first, end);
+            first = end;
+        }
     }
 
     private void SendThroughBoundSockets()
@@ -153,15 +219,15 @@ internal sealed unsafe class ReturnPath : IDisposable
         for (var first = 0; first < _batch.Count;)
         {
             // A run of packets that leave from the same address and port goes in one call.
-            ref readonly var path = ref _paths[first];
+            ref readonly var path = ref _entries[first].Path;
             var end = first + 1;
-            while (end < _batch.Count && _paths[end].SourcePort == path.SourcePort && _paths[end].LocalAddress == path.LocalAddress)
+            while (end < _batch.Count && _entries[end].Path.SourcePort == path.SourcePort && _entries[end].Path.LocalAddress == path.LocalAddress)
                 end++;
             var socket = _bound!.Get(path.LocalAddress, path.SourcePort);
             if (socket.IsError)
             {
                 for (var i = first; i < end; i++)
-                    _counters[i]->Drop(DropReason.SendNoSocket);
+                    Count(i, DropReason.SendNoSocket);
             }
             else
             {
@@ -186,7 +252,7 @@ internal sealed unsafe class ReturnPath : IDisposable
             else if (!mayRetry || !ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
-                CountFailure(first++, sent.Errno);
+                GiveUp(first++, sent.Errno);
                 mayRetry = true;
             }
             else
@@ -211,10 +277,51 @@ internal sealed unsafe class ReturnPath : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void CountFailure(int index, int errno) => _counters[index]->Drop(errno switch
+    private void GiveUp(int index, int errno)
     {
-        LinuxError.EMSGSIZE => DropReason.SendTooBig,
-        LinuxError.ENOBUFS or LinuxError.EAGAIN => DropReason.SendQueueFull,
-        _ => DropReason.SendFailed,
-    });
+        if (_entries[index].Hop is not null && !LacksRoom(errno))
+            SendSegments(index);
+        else
+            Count(index, ReasonOf(errno));
+    }
+
+    // The interface of a frame has gone, or takes none after all: its segments go where the kernel's routes lead now.
+    private void SendSegments(int index)
+    {
+        ref readonly var entry = ref _entries[index];
+        var raw = _raw!.Handle;
+        for (var segment = 0; segment < entry.Packets; segment++)
+        {
+            var pieces = _batch.PiecesOf(index, segment);
+            var geneve = pieces[0].Base + (segment == 0 ? ReturnFrame.FrontLength : 0);
+            var length = (int)pieces[0].Length - (segment == 0 ? ReturnFrame.FrontLength : 0);
+            var outer = geneve - OuterHeader.Length;
+            OuterHeader.Write(new(outer, OuterHeader.Length), entry.Path.LocalAddress, entry.Path.LoadBalancerAddress, entry.Path.SourcePort, _genevePort, length + (int)pieces[1].Length);
+            pieces[0] = new() { Base = outer, Length = (nuint)(OuterHeader.Length + length) };
+            var sent = SendBatch.SendAlone(raw, pieces, entry.Path.LoadBalancerAddress);
+            if (sent.IsError && ShouldRetry(raw, sent.Errno))
+                sent = SendBatch.SendAlone(raw, pieces, entry.Path.LoadBalancerAddress);
+            if (sent.IsError)
+                entry.Counters->Drop(ReasonOf(sent.Errno));
+        }
+    }
+
+    private void Count(int index, DropReason reason) => _entries[index].Counters->Drop(reason, (ulong)_entries[index].Packets);
+
+    private static bool LacksRoom(int errno) => errno is LinuxError.ENOBUFS or LinuxError.EAGAIN;
+
+    private static DropReason ReasonOf(int errno) =>
+        errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : LacksRoom(errno) ? DropReason.SendQueueFull : DropReason.SendFailed;
+
+    /// <summary>A packet, or a frame of several.</summary>
+    private struct Entry
+    {
+        public CounterBlock* Counters;
+        public OuterPath Path;
+
+        /// <summary>Where the frame leaves; null for a packet.</summary>
+        public NextHop? Hop;
+
+        public int Packets;
+    }
 }

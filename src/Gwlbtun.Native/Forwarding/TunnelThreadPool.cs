@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Uplink;
 
 namespace Gwlbtun.Native.Forwarding;
 
@@ -13,6 +14,7 @@ public sealed class TunnelThreadPool : IDisposable
     private readonly IDataPlaneObserver _observer;
     private readonly TunnelThread[] _threads;
     private readonly HashSet<TunnelPort> _ports = [];
+    private readonly NextHops? _hops;
 
     /// <summary>Creates and starts the threads.</summary>
     /// <param name="options">The data plane's options.</param>
@@ -26,6 +28,8 @@ public sealed class TunnelThreadPool : IDisposable
         _receiveSocket = receiveSocket;
         _quiescence = quiescence;
         _observer = observer;
+        if (options.SendSuperPackets && options.ReturnTraffic)
+            _hops = NextHops.TryOpen(observer.OnUplinkLost, out _);
         _threads = new TunnelThread[options.TunnelThreads.Count];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -92,11 +96,12 @@ public sealed class TunnelThreadPool : IDisposable
     {
         foreach (var thread in _threads)
             thread.Dispose();
+        _hops?.Dispose();
     }
 
     private TunnelThread Create(int index)
     {
-        var path = ReturnPath.Open(_receiveSocket);
+        var path = ReturnPath.Open(_receiveSocket, _hops);
         UsesBoundSockets = path.UsesBoundSockets && _options.ReturnTraffic;
         try
         {

@@ -7,7 +7,7 @@ namespace Gwlbtun.Native.Linux;
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct MessageHeader
 {
-    public InternetAddress* Name;
+    public void* Name;
     public uint NameLength;
     public IoVector* Vectors;
     public nuint VectorCount;

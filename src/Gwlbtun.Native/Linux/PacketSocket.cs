@@ -36,6 +36,29 @@ internal sealed unsafe class PacketSocket : IDisposable
         return null;
     }
 
+    /// <summary>Opens one that only sends, through any interface.</summary>
+    /// <param name="sendBufferBytes">Bytes that may wait to be sent.</param>
+    /// <param name="error">Why it could not be opened (EPERM without CAP_NET_RAW).</param>
+    public static PacketSocket? TryOpenToSend(int sendBufferBytes, out LinuxError error)
+    {
+        var opened = SocketOption.TryOpen(SocketOption.AfPacket, SocketOption.SockRaw, 0);
+        error = opened.Error;
+        if (opened.IsError)
+            return null;
+        var set = SocketOption.Set(opened.Value, SocketOption.SolPacket, SocketOption.PacketVnetHdr, 1);
+        error = set.Error;
+        if (set.IsError)
+        {
+            FileDescriptor.Close(opened.Value);
+            return null;
+        }
+
+        SocketOption.GrantSendBuffer(opened.Value, sendBufferBytes);
+        return new(opened.Value, default);
+    }
+
+    public int Handle => _fd;
+
     /// <summary>Receives one packet, waiting at most so long.</summary>
     /// <returns>Its length with the virtio header, or EAGAIN.</returns>
     public SysResult Receive(byte* buffer, int length, int timeoutMs) =>

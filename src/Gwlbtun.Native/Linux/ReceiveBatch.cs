@@ -12,6 +12,9 @@ internal unsafe ref struct ReceivedDatagram
     public ushort SourcePort;
     public uint DestinationAddress;
 
+    /// <summary>Bytes of each of the datagrams that the kernel has put one behind the other (UDP_GRO), but the last; 0: it is one datagram.</summary>
+    public int SegmentSize;
+
     /// <summary>The outer packet came in fragments.</summary>
     public bool WasFragmented;
 
@@ -109,6 +112,8 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
                 SocketDrops = *(uint*)data;
             else if (control->Level == SocketOption.IpprotoIp && control->Type == SocketOption.IpRecvfragsize)
                 datagram.WasFragmented = true;
+            else if (control->Level == SocketOption.IpprotoUdp && control->Type == SocketOption.UdpGro)
+                datagram.SegmentSize = *(int*)data;
             position += ControlHeader.Align((int)control->Length);
         }
     }

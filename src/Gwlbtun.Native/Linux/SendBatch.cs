@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace Gwlbtun.Native.Linux;
@@ -6,6 +7,10 @@ namespace Gwlbtun.Native.Linux;
 /// Up to <see cref="Capacity"/> packets in a native slab, sent with one <c>sendmmsg(2)</c>. Each slot has
 /// <see cref="Headroom"/> bytes in front of the packet, for the headers that encapsulate it. One thread uses it.
 /// </summary>
+/// <remarks>
+/// An entry is a packet, for an internet socket, or a frame, for a packet socket: a super-packet of several segments, which takes as many of
+/// the blocks of headers.
+/// </remarks>
 internal sealed unsafe partial class SendBatch : IDisposable
 {
     /// <summary>Room in front of a packet: outer IPv4 and UDP (28) and the largest Geneve header (260).</summary>
@@ -27,7 +32,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
     public const int MessageCapacity = 1024;
 
     /// <summary>Room for the headers of one segment: those in front of the inner packet, and the longest of IP and TCP.</summary>
-    public const int HeaderStride = 448;
+    public const int HeaderStride = 512;
 
     private const int PiecesPerMessage = 2;
 
@@ -36,6 +41,8 @@ internal sealed unsafe partial class SendBatch : IDisposable
     private readonly MultiMessage* _messages;
     private readonly IoVector* _vectors;
     private readonly InternetAddress* _names;
+    private readonly LinkLayerAddress* _links;
+    private int _blocksTaken;
 
     public SendBatch(int capacity = DefaultCapacity)
     {
@@ -45,18 +52,17 @@ internal sealed unsafe partial class SendBatch : IDisposable
         _messages = (MultiMessage*)NativeMemory.AllocZeroed(MessageCapacity, (nuint)sizeof(MultiMessage));
         _vectors = (IoVector*)NativeMemory.AllocZeroed(MessageCapacity * PiecesPerMessage, (nuint)sizeof(IoVector));
         _names = (InternetAddress*)NativeMemory.AllocZeroed(MessageCapacity, (nuint)sizeof(InternetAddress));
-        for (var i = 0; i < MessageCapacity; i++)
-            _messages[i].Header = new() { Name = &_names[i], NameLength = (uint)sizeof(InternetAddress), Vectors = &_vectors[i * PiecesPerMessage] };
+        _links = (LinkLayerAddress*)NativeMemory.AllocZeroed(MessageCapacity, (nuint)sizeof(LinkLayerAddress));
     }
 
     /// <summary>Slots.</summary>
     public int Capacity { get; }
 
-    /// <summary>Packets that are to be sent.</summary>
+    /// <summary>Entries that are to be sent.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Whether no packet more can be sent before <see cref="ClearMessages"/>.</summary>
-    public bool HasAllMessages => Count == MessageCapacity;
+    /// <summary>Whether so many packets or segments more can be sent before <see cref="ClearMessages"/>.</summary>
+    public bool HasRoomFor(int packets) => _blocksTaken + packets <= MessageCapacity;
 
     /// <summary>Slots that hold packets, to be sent or not.</summary>
     public int SlotsTaken { get; private set; }
@@ -71,7 +77,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
     public void TakeSlot() => SlotsTaken++;
 
     /// <summary>Where the headers of the next packet may be written, when they do not fit in front of it: <see cref="HeaderStride"/> bytes.</summary>
-    public byte* NextHeaders => _headers + ((nint)Count * HeaderStride);
+    public byte* NextHeaders => _headers + ((nint)_blocksTaken * HeaderStride);
 
     /// <summary>Has bytes of a slot that was taken sent, after those of earlier calls.</summary>
     /// <param name="start">First byte to send, within the slot.</param>
@@ -80,10 +86,8 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <param name="destinationPort">Host byte order; a raw socket ignores it.</param>
     public void Append(byte* start, int length, uint destinationAddress, ushort destinationPort)
     {
-        _vectors[Count * PiecesPerMessage] = new() { Base = start, Length = (nuint)length };
-        _messages[Count].Header.VectorCount = 1;
-        _names[Count] = new(destinationAddress, destinationPort);
-        Count++;
+        NextVectors[0] = new() { Base = start, Length = (nuint)length };
+        Append(1, destinationAddress, destinationPort);
     }
 
     /// <summary>The same with headers from <see cref="NextHeaders"/> in front.</summary>
@@ -95,31 +99,57 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <param name="destinationPort">Host byte order; a raw socket ignores it.</param>
     public void Append(byte* headers, int headersLength, byte* start, int length, uint destinationAddress, ushort destinationPort)
     {
-        var pieces = _vectors + (Count * PiecesPerMessage);
-        pieces[0] = new() { Base = headers, Length = (nuint)headersLength };
-        pieces[1] = new() { Base = start, Length = (nuint)length };
-        _messages[Count].Header.VectorCount = PiecesPerMessage;
-        _names[Count] = new(destinationAddress, destinationPort);
-        Count++;
+        WritePieces(headers, headersLength, start, length);
+        Append(PiecesPerMessage, destinationAddress, destinationPort);
     }
+
+    /// <summary>Begins a frame that leaves through an interface: its segments follow by <see cref="AppendSegment"/>, then <see cref="EndFrame"/>.</summary>
+    /// <param name="interfaceIndex">The kernel's interface index.</param>
+    /// <param name="protocol">EtherType.</param>
+    public void BeginFrame(int interfaceIndex, ushort protocol)
+    {
+        _links[Count] = new() { Family = SocketOption.AfPacket, ProtocolNetworkOrder = BinaryPrimitives.ReverseEndianness(protocol), InterfaceIndex = interfaceIndex };
+        _messages[Count].Header = new() { Name = &_links[Count], NameLength = (uint)sizeof(LinkLayerAddress), Vectors = NextVectors };
+    }
+
+    /// <summary>Adds a segment to the frame: headers from <see cref="NextHeaders"/>, and what follows them.</summary>
+    public void AppendSegment(byte* headers, int headersLength, byte* start, int length)
+    {
+        WritePieces(headers, headersLength, start, length);
+        _messages[Count].Header.VectorCount += PiecesPerMessage;
+        _blocksTaken++;
+    }
+
+    /// <summary>The frame has all its segments.</summary>
+    public void EndFrame() => Count++;
+
+    /// <summary>The headers and the rest of a segment of frame <paramref name="index"/>, to be sent otherwise than in the frame.</summary>
+    public IoVector* PiecesOf(int index, int segment) => (IoVector*)_messages[index].Header.Vectors + (segment * PiecesPerMessage);
 
     /// <summary>Sends entries from <paramref name="first"/> on, at most <paramref name="count"/> of them.</summary>
     /// <returns>How many went; an error speaks of entry <paramref name="first"/> alone.</returns>
-    public SysResult Send(int fd, int first, int count)
+    public SysResult Send(int fd, int first, int count) => Send(fd, _messages + first, count);
+
+    /// <summary>Sends one packet by itself.</summary>
+    /// <param name="fd">An internet socket.</param>
+    /// <param name="pieces">Its two pieces.</param>
+    /// <param name="destinationAddress">IPv4, network byte order.</param>
+    public static SysResult SendAlone(int fd, IoVector* pieces, uint destinationAddress)
     {
-        while (true)
-        {
-            var result = SysResult.From(sendmmsg(fd, _messages + first, (uint)count, SocketOption.MsgDontwait));
-            if (!result.IsError || result.Errno != LinuxError.EINTR)
-                return result;
-        }
+        var name = new InternetAddress(destinationAddress, 0);
+        var message = new MultiMessage { Header = new() { Name = &name, NameLength = (uint)sizeof(InternetAddress), Vectors = pieces, VectorCount = PiecesPerMessage } };
+        return Send(fd, &message, 1);
     }
 
     /// <summary>Forgets the packets that were to be sent; the slots stay taken.</summary>
-    public void ClearMessages() => Count = 0;
+    public void ClearMessages() => Count = _blocksTaken = 0;
 
     /// <summary>Frees all slots.</summary>
-    public void Clear() => Count = SlotsTaken = 0;
+    public void Clear()
+    {
+        ClearMessages();
+        SlotsTaken = 0;
+    }
 
     public void Dispose()
     {
@@ -128,6 +158,33 @@ internal sealed unsafe partial class SendBatch : IDisposable
         NativeMemory.Free(_messages);
         NativeMemory.Free(_vectors);
         NativeMemory.Free(_names);
+        NativeMemory.Free(_links);
+    }
+
+    private IoVector* NextVectors => _vectors + (_blocksTaken * PiecesPerMessage);
+
+    private void WritePieces(byte* headers, int headersLength, byte* start, int length)
+    {
+        NextVectors[0] = new() { Base = headers, Length = (nuint)headersLength };
+        NextVectors[1] = new() { Base = start, Length = (nuint)length };
+    }
+
+    private void Append(int pieces, uint destinationAddress, ushort destinationPort)
+    {
+        _names[Count] = new(destinationAddress, destinationPort);
+        _messages[Count].Header = new() { Name = &_names[Count], NameLength = (uint)sizeof(InternetAddress), Vectors = NextVectors, VectorCount = (nuint)pieces };
+        _blocksTaken++;
+        Count++;
+    }
+
+    private static SysResult Send(int fd, MultiMessage* messages, int count)
+    {
+        while (true)
+        {
+            var result = SysResult.From(sendmmsg(fd, messages, (uint)count, SocketOption.MsgDontwait));
+            if (!result.IsError || result.Errno != LinuxError.EINTR)
+                return result;
+        }
     }
 
     [LibraryImport("libc", SetLastError = true)]

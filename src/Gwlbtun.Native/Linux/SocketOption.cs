@@ -15,6 +15,7 @@ internal static unsafe partial class SocketOption
 
     public const int IpprotoIp = 0;
     public const int IpprotoUdp = 17;
+    public const int UdpGro = 104;
     public const int IpprotoRaw = 255;
 
     public const int SolSocket = 1;

@@ -52,8 +52,9 @@ public sealed unsafe class UdpSocket : IDisposable
     /// <param name="endPoint">IPv4 address and port.</param>
     /// <param name="receiveBufferBytes">Receive buffer in bytes; set with SO_RCVBUFFORCE (CAP_NET_ADMIN), else with SO_RCVBUF up to net.core.rmem_max.</param>
     /// <param name="busyPollMicroseconds">SO_BUSY_POLL, 0 = off.</param>
+    /// <param name="takesMerged">Whether datagrams of a flow that arrive together may come as one (UDP_GRO), where the kernel can do so.</param>
     /// <exception cref="LinuxException">The socket cannot be opened or bound.</exception>
-    public static UdpSocket Open(IPEndPoint endPoint, int receiveBufferBytes, int busyPollMicroseconds = 0)
+    public static UdpSocket Open(IPEndPoint endPoint, int receiveBufferBytes, int busyPollMicroseconds = 0, bool takesMerged = false)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(endPoint.AddressFamily, AddressFamily.InterNetwork);
         var fd = SocketOption.Open(SocketOption.AfInet, SocketOption.SockDgram, 0, "a UDP socket");
@@ -66,6 +67,9 @@ public sealed unsafe class UdpSocket : IDisposable
             Require(fd, SocketOption.SolSocket, SocketOption.SoRxqOvfl, 1, "ask for the drop counter (SO_RXQ_OVFL)");
             if (busyPollMicroseconds > 0)
                 Require(fd, SocketOption.SolSocket, SocketOption.SoBusyPoll, busyPollMicroseconds, "set SO_BUSY_POLL");
+            // Before Linux 5.0 there is no such thing, and nothing is lost.
+            if (takesMerged)
+                _ = SocketOption.Set(fd, SocketOption.IpprotoUdp, SocketOption.UdpGro, 1);
             socket.ReceiveBuffer = socket.GrantReceiveBuffer(receiveBufferBytes);
             var address = new InternetAddress(BinaryPrimitives.ReverseEndianness(ToHostOrder(endPoint.Address)), (ushort)endPoint.Port);
             SocketOption.Bind(fd, &address, sizeof(InternetAddress)).OrThrow($"bind UDP {endPoint}");

@@ -86,10 +86,13 @@ internal unsafe ref struct Segmenter
         return true;
     }
 
+    /// <summary>Where the payload of a segment begins in the super-packet.</summary>
+    public readonly int OffsetOf(int segment) => _headerLength + (segment * _segmentSize);
+
     /// <summary>The payload of a segment, where it lies in the super-packet.</summary>
     public readonly ReadOnlySpan<byte> PayloadOf(int segment)
     {
-        int start = _headerLength + (segment * _segmentSize);
+        int start = OffsetOf(segment);
         return _packet.Slice(start, Math.Min(_segmentSize, _packet.Length - start));
     }
 

@@ -57,6 +57,17 @@ public static class OuterHeader
         BinaryPrimitives.WriteUInt16BigEndian(destination[UdpChecksumOffset..], 0);
     }
 
+    /// <summary>
+    /// The same, but the UDP checksum is the pseudo-header's sum: whoever takes the packet apart or sends it finishes it (CHECKSUM_PARTIAL,
+    /// Linux Documentation/networking/checksum-offloads.rst). The kernel takes UDP super-packets in no other form.
+    /// </summary>
+    public static void WriteWithPartialChecksum(Span<byte> destination, uint sourceAddress, uint destinationAddress, ushort sourcePort, ushort destinationPort, int udpPayloadLength)
+    {
+        Write(destination, sourceAddress, destinationAddress, sourcePort, destinationPort, udpPayloadLength);
+        uint pseudo = WordsOf(sourceAddress) + WordsOf(destinationAddress) + IpProtocol.Udp + (uint)(UdpLength + udpPayloadLength);
+        BinaryPrimitives.WriteUInt16BigEndian(destination[UdpChecksumOffset..], InternetChecksum.Fold(pseudo));
+    }
+
     private static uint WordsOf(uint networkOrder)
     {
         uint address = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(networkOrder) : networkOrder;

@@ -57,6 +57,8 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
 
     public BlockingCollection<(DataThread Thread, Exception Cause)> Deaths { get; } = [];
 
+    public BlockingCollection<Exception> UplinkLosses { get; } = [];
+
     public ReceiveThread StartReceiver(int index)
     {
         var thread = new ReceiveThread(index, Options, _socket, Registry, Quiescence, this);
@@ -196,6 +198,8 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     public void OnPortFault(TunnelPort port, string device, LinuxError error) => Faults.Add((port, device, error));
 
     public void OnThreadDied(DataThread thread, Exception cause) => Deaths.Add((thread, cause));
+
+    public void OnUplinkLost(Exception cause) => UplinkLosses.Add(cause);
 
     public void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet)
     {

@@ -146,6 +146,7 @@ internal static class KernelAbi
         ("SocketOption.SockRaw", "SOCK_RAW"),
         ("SocketOption.SolPacket", "SOL_PACKET"),
         ("SocketOption.SolSocket", "SOL_SOCKET"),
+        ("SocketOption.UdpGro", "UDP_GRO"),
         ("TunDevice.IffMultiQueue", "IFF_MULTI_QUEUE"),
         ("TunDevice.IffNoPi", "IFF_NO_PI"),
         ("TunDevice.IffTun", "IFF_TUN"),

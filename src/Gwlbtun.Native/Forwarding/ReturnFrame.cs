@@ -1,0 +1,45 @@
+using Gwlbtun.Native.Flows;
+using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Uplink;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// What stands in front of the first segment when the segments of a super-packet leave as one frame, which the kernel or the network
+/// card takes apart (GSO_UDP_L4): the virtio header, Ethernet, the outer IPv4 and UDP headers. The Geneve header follows, here and in each segment.
+/// </summary>
+internal static unsafe class ReturnFrame
+{
+    /// <summary>Bytes in front of the first segment's Geneve header.</summary>
+    public const int FrontLength = OuterOffset + OuterHeader.Length;
+
+    /// <summary>UDP payload bytes of all segments together at most: so many does the length field of IPv4 allow.</summary>
+    public const int MaximumPayload = ushort.MaxValue - OuterHeader.Length;
+
+    private const int OuterOffset = VirtioNetHeader.Length + NextHop.EthernetHeaderLength;
+    private const int UdpOffset = NextHop.EthernetHeaderLength + Ipv4Format.MinimumLength;
+
+    /// <summary>Writes it.</summary>
+    /// <param name="front">Where to, <see cref="FrontLength"/> bytes.</param>
+    /// <param name="hop">Where the frame leaves.</param>
+    /// <param name="path">The flow's outer addresses, as received.</param>
+    /// <param name="genevePort">Where the load balancer listens.</param>
+    /// <param name="segmentSize">UDP payload bytes of each segment but the last.</param>
+    /// <param name="payloadLength">UDP payload bytes of all.</param>
+    public static void WriteFront(byte* front, NextHop hop, in OuterPath path, ushort genevePort, int segmentSize, int payloadLength)
+    {
+        *(VirtioNetHeader*)front = new()
+        {
+            Flags = VirtioNetHeader.NeedsChecksum,
+            GsoType = VirtioNetHeader.GsoUdp,
+            HeaderLength = UdpOffset + UdpFormat.HeaderLength,
+            GsoSize = (ushort)segmentSize,
+            ChecksumStart = UdpOffset,
+            ChecksumOffset = UdpFormat.ChecksumOffset,
+        };
+        hop.WriteEthernetHeader(front + VirtioNetHeader.Length);
+        // Addresses swapped, ports kept.
+        OuterHeader.WriteWithPartialChecksum(new(front + OuterOffset, OuterHeader.Length), path.LocalAddress, path.LoadBalancerAddress, path.SourcePort, genevePort, payloadLength);
+    }
+}
