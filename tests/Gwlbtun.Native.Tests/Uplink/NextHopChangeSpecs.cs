@@ -24,11 +24,14 @@ public sealed class NextHopChangeSpecs
         NetworkNamespace.Shell("ip link set up0 up");
         _ = lab.SendUntilKnown();
 
-        // The carrier is gone; the link is up, and the neighbour is known for good.
+        // The carrier is gone; the link is up, and both neighbours are known for good.
         Know(Peer, PeerMac, "up0");
+        Know("10.9.0.3", OtherMac, "up0");
         _ = lab.FindKnown();
         lab.InPeer("ip link set peer0 down");
         lab.AwaitUnknown();
+        Assert.True(SpinWait.SpinUntil(() => (lab.Kernel.FindLink(IndexOf("up0"))!.Flags & LinkMessage.Running) == 0, TimeSpan.FromSeconds(10)));
+        Assert.Null(lab.FindAfterResolution("10.9.0.3"));
 
         NetworkNamespace.Shell("ip link del up0");
         Assert.Null(lab.Find(Peer));
