@@ -63,14 +63,10 @@ internal sealed partial class NetworkNamespace
     public string Execute(params string[] command) => Command.Run("ip", ["netns", "exec", Name, .. command]);
 
     /// <summary>How many packets came in on the devices whose names begin so: from a TUN device, what its program wrote into it.</summary>
-    public long ReceivedPackets(string prefix)
-    {
-        // proc(5): /proc/net shows the namespace of whoever looks.
-        var devices = Enter(() => File.ReadAllLines("/proc/thread-self/net/dev"));
-        return devices.Select(line => line.Split((char[])[' ', ':'], StringSplitOptions.RemoveEmptyEntries))
-            .Where(fields => fields[0].StartsWith(prefix, StringComparison.Ordinal))
-            .Sum(fields => long.Parse(fields[2]));
-    }
+    public long ReceivedPackets(string prefix) => CountPackets(prefix, 2);
+
+    /// <summary>How many packets went out of the devices whose names begin so: from a TUN device, what its program read from it. A super-packet is one.</summary>
+    public long SentPackets(string prefix) => CountPackets(prefix, 10);
 
     /// <summary>Calls <paramref name="action"/> on a thread inside the namespace. A socket made there stays there.</summary>
     public T Enter<T>(Func<T> action)
@@ -95,6 +91,15 @@ internal sealed partial class NetworkNamespace
         thread.Join();
         failure?.Throw();
         return result!;
+    }
+
+    private long CountPackets(string prefix, int field)
+    {
+        // proc(5): /proc/net shows the namespace of whoever looks.
+        var devices = Enter(() => File.ReadAllLines("/proc/thread-self/net/dev"));
+        return devices.Select(line => line.Split((char[])[' ', ':'], StringSplitOptions.RemoveEmptyEntries))
+            .Where(fields => fields[0].StartsWith(prefix, StringComparison.Ordinal))
+            .Sum(fields => long.Parse(fields[field]));
     }
 
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]

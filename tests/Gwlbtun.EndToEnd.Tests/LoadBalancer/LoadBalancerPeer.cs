@@ -12,6 +12,7 @@ internal sealed class LoadBalancerPeer : IDisposable
     private const int GenevePort = 6081;
     private const int SocketBuffer = 16 << 20;
 
+    private static readonly IPEndPoint _appliance = new(ApplianceLab.ApplianceAddress, GenevePort);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NetworkNamespace _network;
@@ -35,6 +36,20 @@ internal sealed class LoadBalancerPeer : IDisposable
     /// <summary>Sends one packet of a flow.</summary>
     public void Send(GwlbFlow flow, ReadOnlySpan<byte> inner) =>
         Send(new IPEndPoint(flow.Node, flow.OuterSourcePort), [.. flow.GeneveHeader(), .. inner]);
+
+    /// <summary>
+    /// Sends packets of a flow, all of one length, as one: the kernel takes them apart on their way, or has the appliance take them together
+    /// (UDP_GRO), if it wants. So they arrive in one batch in any case.
+    /// </summary>
+    public void SendTogether(GwlbFlow flow, IReadOnlyList<byte[]> inners)
+    {
+        var header = flow.GeneveHeader();
+        var sender = SenderAt(new IPEndPoint(flow.Node, flow.OuterSourcePort));
+        // SOL_UDP and UDP_SEGMENT, linux/udp.h
+        sender.SetRawSocketOption(17, 103, BitConverter.GetBytes(header.Length + inners[0].Length));
+        sender.SendTo([.. inners.SelectMany(inner => (byte[])[.. header, .. inner])], _appliance);
+        sender.SetRawSocketOption(17, 103, BitConverter.GetBytes(0));
+    }
 
     /// <summary>Sends any bytes to the appliance's Geneve port.</summary>
     public void SendDatagram(ushort sourcePort, ReadOnlySpan<byte> datagram) =>
@@ -89,11 +104,13 @@ internal sealed class LoadBalancerPeer : IDisposable
         thread.Start();
     }
 
-    private void Send(IPEndPoint from, ReadOnlySpan<byte> datagram)
+    private void Send(IPEndPoint from, ReadOnlySpan<byte> datagram) => SenderAt(from).SendTo(datagram, _appliance);
+
+    private Socket SenderAt(IPEndPoint from)
     {
         if (!_senders.TryGetValue(from, out var sender))
             _senders[from] = sender = Bind(from);
-        sender.SendTo(datagram, new IPEndPoint(ApplianceLab.ApplianceAddress, GenevePort));
+        return sender;
     }
 
     private Socket Bind(IPEndPoint endPoint) => _network.Enter(() =>
