@@ -114,7 +114,7 @@ internal sealed unsafe class Coalescer
         ref Group sealing = ref _groups[group];
         ref Member first = ref _members[sealing.First];
         byte* start = first.Packet - VirtioNetHeader.Length;
-        new ReadOnlySpan<byte>(start, Math.Min(SavedBytes, VirtioNetHeader.Length + first.Length)).CopyTo(_saved);
+        new ReadOnlySpan<byte>(start, ChangedBytes(sealing)).CopyTo(_saved);
         pieces[0] = new IoVector { Base = start, Length = (nuint)(VirtioNetHeader.Length + first.Length) };
         if (sealing.Count == 1)
         {
@@ -136,10 +136,13 @@ internal sealed unsafe class Coalescer
     /// <summary>Takes back what the last <see cref="Seal"/> changed.</summary>
     public void Unseal(int group)
     {
-        ref Member first = ref _members[_groups[group].First];
-        int bytes = Math.Min(SavedBytes, VirtioNetHeader.Length + first.Length);
-        _saved.AsSpan(0, bytes).CopyTo(new Span<byte>(first.Packet - VirtioNetHeader.Length, bytes));
+        ref Group unsealing = ref _groups[group];
+        int bytes = ChangedBytes(unsealing);
+        _saved.AsSpan(0, bytes).CopyTo(new Span<byte>(_members[unsealing.First].Packet - VirtioNetHeader.Length, bytes));
     }
+
+    // What Seal writes: nothing of a packet that goes by itself.
+    private static int ChangedBytes(in Group group) => VirtioNetHeader.Length + (group.Count == 1 ? 0 : group.HeaderLength);
 
     private bool TryJoin(ref Group group, int index, in InnerPacket inner, MergeKinds kind, int headerLength, ulong owner)
     {
@@ -158,17 +161,13 @@ internal sealed unsafe class Coalescer
             || group.Count == SuperPacket.MaximumSegments
             || headerLength + group.PayloadBytes + payload > SuperPacket.MaximumBytes
             || !MergeRules.Continues(before, packet, kind, headerLength, group.Count, group.PayloadBytes)
-            || !MergeRules.IsSound(packet, inner))
+            || !MergeRules.IsSound(packet, kind))
             return false;
 
-        if (group.Count == 1)
+        if (group.Count == 1 && !MergeRules.IsSound(before, kind))
         {
-            _ = InnerPacket.TryParse(before, out InnerPacket firstInner);
-            if (!MergeRules.IsSound(before, firstInner))
-            {
-                group.IsOpen = false;
-                return false;
-            }
+            group.IsOpen = false;
+            return false;
         }
 
         _members[group.Last].Next = index;

@@ -10,6 +10,8 @@ namespace Gwlbtun.Native.Offload;
 /// </summary>
 internal static class MergeRules
 {
+    private const int PortsLength = 4;
+
     /// <summary>What kind a packet is, and how long its headers are; none when it must go by itself.</summary>
     public static MergeKinds KindOf(ReadOnlySpan<byte> packet, in InnerPacket inner, out int headerLength)
     {
@@ -36,12 +38,9 @@ internal static class MergeRules
     }
 
     /// <summary>Whether two packets of the same kind are of one flow.</summary>
-    public static bool IsSameFlow(ReadOnlySpan<byte> first, ReadOnlySpan<byte> packet, bool isV4)
-    {
-        int addresses = isV4 ? Ipv4Format.SourceAddressOffset : Ipv6Format.SourceAddressOffset;
-        int end = (isV4 ? Ipv4Format.MinimumLength : Ipv6Format.HeaderLength) + 4;
-        return first[addresses..end].SequenceEqual(packet[addresses..end]);
-    }
+    public static bool IsSameFlow(ReadOnlySpan<byte> first, ReadOnlySpan<byte> packet, bool isV4) => isV4
+        ? AreSame(first, packet, Ipv4Format.SourceAddressOffset, Ipv4Format.MinimumLength + PortsLength)
+        : AreSame(first, packet, Ipv6Format.SourceAddressOffset, Ipv6Format.HeaderLength + PortsLength);
 
     /// <summary>Whether a packet of the same flow continues the one that starts a super-packet of <paramref name="segments"/> segments so far.</summary>
     /// <param name="first">The first packet.</param>
@@ -71,9 +70,18 @@ internal static class MergeRules
     }
 
     /// <summary>Whether its checksums are right: a merged packet gets new ones, which must not make a damaged packet a sound one.</summary>
-    public static bool IsSound(ReadOnlySpan<byte> packet, in InnerPacket inner) =>
-        (inner.Version == 6 || InternetChecksum.Compute(packet[..Ipv4Format.MinimumLength]) == 0)
-        && InternetChecksum.Transport(packet, inner) == 0;
+    /// <param name="packet">The packet, exactly.</param>
+    /// <param name="kind">Its kind.</param>
+    public static bool IsSound(ReadOnlySpan<byte> packet, MergeKinds kind)
+    {
+        bool isV4 = kind is MergeKinds.Tcp4 or MergeKinds.Udp4;
+        if (isV4 && InternetChecksum.Compute(packet[..Ipv4Format.MinimumLength]) != 0)
+            return false;
+        int at = isV4 ? Ipv4Format.MinimumLength : Ipv6Format.HeaderLength;
+        uint pseudo = (uint)(packet.Length - at) + (kind is MergeKinds.Tcp4 or MergeKinds.Tcp6 ? IpProtocol.Tcp : IpProtocol.Udp);
+        // The rest of the pseudo-header, the addresses, stands right in front of the transport header.
+        return InternetChecksum.Compute(packet[(isV4 ? Ipv4Format.SourceAddressOffset : Ipv6Format.SourceAddressOffset)..], pseudo) == 0;
+    }
 
     /// <summary>
     /// Whether the segments of a super-packet all have the identification 0: an atomic datagram needs none (RFC 6864 section 4.1),
@@ -100,6 +108,11 @@ internal static class MergeRules
     private static bool ContinuesIpv6(ReadOnlySpan<byte> first, ReadOnlySpan<byte> packet) =>
         first[..Ipv6Format.PayloadLengthOffset].SequenceEqual(packet[..Ipv6Format.PayloadLengthOffset])
         && MemoryWord(first, Ipv6Format.NextHeaderOffset) == MemoryWord(packet, Ipv6Format.NextHeaderOffset);
+
+    // Of a length that is known where it is inlined, so that no call remains.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool AreSame(ReadOnlySpan<byte> first, ReadOnlySpan<byte> packet, int from, int to) =>
+        first.Slice(from, to - from).SequenceEqual(packet.Slice(from, to - from));
 
     private static ushort MemoryWord(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
 }

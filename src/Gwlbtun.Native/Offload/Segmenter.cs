@@ -15,8 +15,11 @@ internal unsafe ref struct Segmenter
     private readonly InnerPacket _inner;
     private readonly int _headerLength;
     private readonly int _segmentSize;
-    private readonly uint _addressesSum;
     private readonly bool _keepsIdentification;
+
+    // Sums of what no segment changes: of the IPv4 header, and of the pseudo-header and transport header.
+    private readonly uint _ipSum;
+    private readonly uint _transportSum;
 
     private Segmenter(ReadOnlySpan<byte> packet, in InnerPacket inner, int headerLength, int segmentSize)
     {
@@ -25,10 +28,34 @@ internal unsafe ref struct Segmenter
         _headerLength = headerLength;
         _segmentSize = segmentSize;
         Count = Math.Max(1, (packet.Length - headerLength + segmentSize - 1) / segmentSize);
-        _addressesSum = inner.Version == 4
-            ? InternetChecksum.Sum(packet.Slice(Ipv4Format.SourceAddressOffset, 2 * Ipv4Format.AddressLength), inner.Protocol)
-            : InternetChecksum.Sum(packet.Slice(Ipv6Format.SourceAddressOffset, 2 * Ipv6Format.AddressLength), inner.Protocol);
-        _keepsIdentification = inner.Version == 4 && MergeRules.KeepsIdentification(packet);
+        ReadOnlySpan<byte> addresses;
+        if (inner.Version == 4)
+        {
+            addresses = packet.Slice(Ipv4Format.SourceAddressOffset, 2 * Ipv4Format.AddressLength);
+            _keepsIdentification = MergeRules.KeepsIdentification(packet);
+            _ipSum = InternetChecksum.Sum(packet[..inner.TransportOffset])
+                + Without(packet, Ipv4Format.TotalLengthOffset)
+                + Without(packet, Ipv4Format.IdentificationOffset)
+                + Without(packet, Ipv4Format.HeaderChecksumOffset);
+        }
+        else
+        {
+            addresses = packet.Slice(Ipv6Format.SourceAddressOffset, 2 * Ipv6Format.AddressLength);
+        }
+
+        ReadOnlySpan<byte> transport = packet[inner.TransportOffset..headerLength];
+        _transportSum = InternetChecksum.Sum(transport, InternetChecksum.Sum(addresses, inner.Protocol));
+        if (inner.Protocol == IpProtocol.Tcp)
+        {
+            _transportSum += Without(transport, TcpFormat.SequenceOffset)
+                + Without(transport, TcpFormat.SequenceOffset + sizeof(ushort))
+                + Without(transport, TcpFormat.DataOffset)
+                + Without(transport, TcpFormat.ChecksumOffset);
+        }
+        else
+        {
+            _transportSum += Without(transport, UdpFormat.LengthOffset) + Without(transport, UdpFormat.ChecksumOffset);
+        }
     }
 
     /// <summary>How many segments there are.</summary>
@@ -112,45 +139,45 @@ internal unsafe ref struct Segmenter
         else
             BinaryPrimitives.WriteUInt16BigEndian(headers[Ipv6Format.PayloadLengthOffset..], (ushort)(length - Ipv6Format.HeaderLength));
 
-        Span<byte> transport = headers[at..];
-        uint pseudo = _addressesSum + (uint)(length - at);
         if (_inner.Protocol == IpProtocol.Tcp)
-            WriteTcp(segment, transport, payload, pseudo);
+            WriteTcp(segment, headers[at..], payload);
         else
-            WriteUdp(transport, payload, pseudo);
+            WriteUdp(headers[at..], payload);
     }
 
     private readonly void WriteIpv4(int segment, Span<byte> header, int length)
     {
-        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.TotalLengthOffset..], (ushort)length);
+        ushort identification = BinaryPrimitives.ReadUInt16BigEndian(header[Ipv4Format.IdentificationOffset..]);
         if (!_keepsIdentification)
-        {
-            ushort first = BinaryPrimitives.ReadUInt16BigEndian(header[Ipv4Format.IdentificationOffset..]);
-            BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.IdentificationOffset..], (ushort)(first + segment));
-        }
-
-        header.Slice(Ipv4Format.HeaderChecksumOffset, 2).Clear();
-        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.HeaderChecksumOffset..], InternetChecksum.Compute(header));
+            identification += (ushort)segment;
+        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.TotalLengthOffset..], (ushort)length);
+        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.IdentificationOffset..], identification);
+        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Format.HeaderChecksumOffset..], (ushort)~InternetChecksum.Fold(_ipSum + (uint)length + identification));
     }
 
-    private readonly void WriteTcp(int segment, Span<byte> header, ReadOnlySpan<byte> payload, uint pseudo)
+    private readonly void WriteTcp(int segment, Span<byte> header, ReadOnlySpan<byte> payload)
     {
-        uint sequence = BinaryPrimitives.ReadUInt32BigEndian(header[TcpFormat.SequenceOffset..]);
-        BinaryPrimitives.WriteUInt32BigEndian(header[TcpFormat.SequenceOffset..], sequence + (uint)(segment * _segmentSize));
+        uint sequence = BinaryPrimitives.ReadUInt32BigEndian(header[TcpFormat.SequenceOffset..]) + (uint)(segment * _segmentSize);
+        BinaryPrimitives.WriteUInt32BigEndian(header[TcpFormat.SequenceOffset..], sequence);
         if (segment != Count - 1)
             header[TcpFormat.FlagsOffset] &= unchecked((byte)~(TcpFormat.Fin | TcpFormat.Psh));
         if (segment != 0)
             header[TcpFormat.FlagsOffset] &= unchecked((byte)~TcpFormat.Cwr);
-        header.Slice(TcpFormat.ChecksumOffset, 2).Clear();
-        uint sum = InternetChecksum.Sum(payload, InternetChecksum.Sum(header, pseudo));
-        BinaryPrimitives.WriteUInt16BigEndian(header[TcpFormat.ChecksumOffset..], (ushort)~InternetChecksum.Fold(sum));
+
+        uint sum = _transportSum + (uint)(header.Length + payload.Length) + (sequence >> 16) + (sequence & 0xFFFF)
+            + BinaryPrimitives.ReadUInt16BigEndian(header[TcpFormat.DataOffset..]);
+        BinaryPrimitives.WriteUInt16BigEndian(header[TcpFormat.ChecksumOffset..], (ushort)~InternetChecksum.Fold(InternetChecksum.Sum(payload, sum)));
     }
 
-    private static void WriteUdp(Span<byte> header, ReadOnlySpan<byte> payload, uint pseudo)
+    private readonly void WriteUdp(Span<byte> header, ReadOnlySpan<byte> payload)
     {
-        BinaryPrimitives.WriteUInt16BigEndian(header[UdpFormat.LengthOffset..], (ushort)(UdpFormat.HeaderLength + payload.Length));
-        header.Slice(UdpFormat.ChecksumOffset, 2).Clear();
-        ushort checksum = (ushort)~InternetChecksum.Fold(InternetChecksum.Sum(payload, InternetChecksum.Sum(header, pseudo)));
+        int length = UdpFormat.HeaderLength + payload.Length;
+        BinaryPrimitives.WriteUInt16BigEndian(header[UdpFormat.LengthOffset..], (ushort)length);
+        // The length is in the pseudo-header, too.
+        ushort checksum = (ushort)~InternetChecksum.Fold(InternetChecksum.Sum(payload, _transportSum + (2 * (uint)length)));
         BinaryPrimitives.WriteUInt16BigEndian(header[UdpFormat.ChecksumOffset..], checksum == 0 ? ushort.MaxValue : checksum);
     }
+
+    // Adding its complement takes a word out of a sum (RFC 1624 section 3).
+    private static uint Without(ReadOnlySpan<byte> bytes, int at) => (ushort)~BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
 }

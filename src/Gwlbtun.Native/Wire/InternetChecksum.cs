@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Gwlbtun.Native.Wire;
 
@@ -10,8 +12,8 @@ namespace Gwlbtun.Native.Wire;
 /// </summary>
 public static class InternetChecksum
 {
-    /// <summary>The checksum of the bytes as they stand: 0 when they contain their own valid checksum, else what to write into a zeroed field.</summary>
-    public static ushort Compute(ReadOnlySpan<byte> bytes) => (ushort)~Fold(Sum(bytes));
+    /// <summary>The checksum of the bytes as they stand, and of what is summed already: 0 when they contain their own valid checksum, else what to write into a zeroed field.</summary>
+    public static ushort Compute(ReadOnlySpan<byte> bytes, uint start = 0) => (ushort)~Fold(Sum(bytes, start));
 
     /// <summary>Folds a sum to 16 bits, without complementing it.</summary>
     public static ushort Fold(uint sum)
@@ -25,46 +27,79 @@ public static class InternetChecksum
     /// it counts as if a zero followed.
     /// </summary>
     /// <returns>A partial sum below 2^17, for a further call or <see cref="Fold"/>.</returns>
-    public static uint Sum(ReadOnlySpan<byte> bytes, uint start = 0)
+    public static uint Sum(ReadOnlySpan<byte> bytes, uint start = 0) => Sum(bytes, start, WidestVector);
+
+    // A constant to the compiler, with what it rules out. NEON has 128 bits.
+    private static int WidestVector => Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0;
+
+    /// <summary><see cref="Sum(ReadOnlySpan{byte}, uint)"/> with vectors of no more bits than these.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static uint Sum(ReadOnlySpan<byte> bytes, uint start, int vectorBits)
     {
-        // Words are summed in the machine's byte order and the result is swapped once (RFC 1071 section 2(B)). The 32-bit halves of
-        // 64-bit lanes are summed apart, so that nothing can overflow below 2^32 vectors.
+        // Words are summed in the machine's byte order and the result is swapped once (RFC 1071 section 2(B)). Beside the total of 64-bit
+        // lanes, which overflows, goes that of their upper halves, which cannot below 2^32 vectors: the difference is the total of the lower.
         ulong sum = 0;
         ReadOnlySpan<byte> rest = bytes;
-        if (bytes.Length >= 2 * Vector<byte>.Count)
+        if (vectorBits >= 256 && rest.Length >= Vector256<byte>.Count)
         {
-            Vector<ulong> low = Vector<ulong>.Zero, high = Vector<ulong>.Zero, mask = new(uint.MaxValue);
-            ReadOnlySpan<Vector<ulong>> vectors = MemoryMarshal.Cast<byte, Vector<ulong>>(bytes);
-            foreach (Vector<ulong> vector in vectors)
+            Vector256<ulong> total = default, upper = default;
+            if (vectorBits >= 512 && rest.Length >= 2 * Vector512<byte>.Count)
             {
-                low += vector & mask;
-                high += vector >>> 32;
+                Vector512<ulong> wideTotal = default, wideUpper = default;
+                foreach (Vector512<ulong> vector in Take<Vector512<ulong>>(ref rest))
+                {
+                    wideTotal += vector;
+                    wideUpper += vector >>> 32;
+                }
+
+                total = wideTotal.GetLower() + wideTotal.GetUpper();
+                upper = wideUpper.GetLower() + wideUpper.GetUpper();
             }
 
-            sum = Vector.Sum(low + high);
-            rest = bytes[(vectors.Length * Vector<byte>.Count)..];
-        }
+            foreach (Vector256<ulong> vector in Take<Vector256<ulong>>(ref rest))
+            {
+                total += vector;
+                upper += vector >>> 32;
+            }
 
-        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(rest);
-        foreach (uint word in words)
-            sum += word;
-        rest = rest[(words.Length * sizeof(uint))..];
-        if (rest.Length >= sizeof(ushort))
+            sum = Vector256.Sum(total - (upper << 32) + upper);
+        }
+        else if (vectorBits == 128 && rest.Length >= 2 * Vector128<byte>.Count)
         {
-            sum += MemoryMarshal.Read<ushort>(rest);
-            rest = rest[sizeof(ushort)..];
+            Vector128<ulong> total = default, upper = default;
+            foreach (Vector128<ulong> vector in Take<Vector128<ulong>>(ref rest))
+            {
+                total += vector;
+                upper += vector >>> 32;
+            }
+
+            sum = Vector128.Sum(total - (upper << 32) + upper);
         }
 
+        foreach (ulong words in Take<ulong>(ref rest))
+            sum += (uint)words + (words >> 32);
+        foreach (ushort word in Take<ushort>(ref rest))
+            sum += word;
         if (rest.Length != 0)
             sum += BitConverter.IsLittleEndian ? rest[0] : (uint)rest[0] << 8;
 
-        sum = (sum >> 32) + (sum & uint.MaxValue);
-        sum = (sum >> 32) + (sum & uint.MaxValue);
-        ushort folded = Fold((uint)sum);
+        // A number and itself with its halves swapped add up to both halves' sum in the upper one, with its end-around carry.
+        uint half = (uint)((sum + BitOperations.RotateLeft(sum, 32)) >> 32);
+        ushort folded = Fold(half);
         return (uint)Fold(start) + (BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(folded) : folded);
     }
 
-    /// <summary>What <see cref="Sum"/> computes, two bytes at a time: the reference that it is tested against.</summary>
+    // As many whole ones as there are.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ReadOnlySpan<T> Take<T>(ref ReadOnlySpan<byte> rest)
+        where T : struct
+    {
+        ReadOnlySpan<T> taken = MemoryMarshal.Cast<byte, T>(rest);
+        rest = rest[(taken.Length * Unsafe.SizeOf<T>())..];
+        return taken;
+    }
+
+    /// <summary>What <see cref="Sum(ReadOnlySpan{byte}, uint)"/> computes, two bytes at a time: the reference that it is tested against.</summary>
     internal static uint SumReference(ReadOnlySpan<byte> bytes, uint start = 0)
     {
         uint sum = Fold(start);
