@@ -39,7 +39,8 @@ public sealed record GeneveSettings(ushort Port, IPAddress Bind, int ReceiveBuff
 /// <param name="Udp">The receive threads.</param>
 /// <param name="Tunnel">The tunnel threads.</param>
 /// <param name="AreFused">Whether a receive thread and a tunnel thread of the same number and core are one.</param>
-public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused);
+/// <param name="Gather">Whether fused threads are as few as the load allows.</param>
+public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused, bool Gather);
 
 /// <summary>The threads of one kind: their number, and the core of each.</summary>
 /// <param name="Cores">One entry a thread: the core it is pinned to, or null where it is not pinned. At least one entry.</param>

@@ -44,6 +44,7 @@ internal static class SettingKeys
     public static readonly SettingKey<int?> ThreadsTunnel = Key("threads.tunnel", SettingTypes.IntegerOrAuto(1, MaximumTunnelThreads));
     public static readonly SettingKey<IReadOnlyList<int>> ThreadsTunnelAffinity = Key("threads.tunnel-affinity", SettingTypes.Cores(MaximumTunnelThreads));
     public static readonly SettingKey<bool> ThreadsFused = Key("threads.fused", SettingTypes.Switch);
+    public static readonly SettingKey<bool> ThreadsGather = Key("threads.gather", SettingTypes.Switch);
 
     // IPv6 needs 1280 (RFC 8200, section 5); an IP datagram and so a TUN device ends at 65535.
     public static readonly SettingKey<int> TunnelMtu = Key("tunnel.mtu", SettingTypes.Integer(1280, ushort.MaxValue));

@@ -19,7 +19,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
         var threads = new ThreadSettings(
             BindThreads(SettingKeys.ThreadsUdp, SettingKeys.ThreadsUdpAffinity, SettingKeys.MaximumReceiveThreads),
             BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads),
-            Get(SettingKeys.ThreadsFused));
+            Get(SettingKeys.ThreadsFused),
+            Get(SettingKeys.ThreadsGather));
         TunnelSettings tunnel = BindTunnel();
         return new GatewaySettings(
             geneve,

@@ -40,6 +40,9 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
         _tunnels.Tell(new PortFaulted(port, $"{device} failed: {error}"), ActorRefs.NoSender);
 
     /// <inheritdoc/>
+    public void OnBacklog(ReceiveThread thread) => _receiver.Tell(ReceiverBacklogged.Instance, ActorRefs.NoSender);
+
+    /// <inheritdoc/>
     public void OnThreadDied(DataThread thread, Exception cause)
     {
         if (thread is ReceiveThread receive)

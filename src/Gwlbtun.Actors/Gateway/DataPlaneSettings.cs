@@ -17,6 +17,7 @@ internal static class DataPlaneSettings
         BusyPollMicroseconds = settings.Geneve.BusyPollMicroseconds,
         ReceiveThreads = new(settings.Threads.Udp.Cores),
         TunnelThreads = new(settings.Threads.Tunnel.Cores),
+        GatherReceivers = settings.Threads.Gather,
         FuseThreads = settings.Threads.AreFused,
         ReceiveBatch = settings.Geneve.Batch,
         Mtu = settings.Tunnel.Mtu,

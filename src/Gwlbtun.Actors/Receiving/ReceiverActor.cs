@@ -15,13 +15,23 @@ namespace Gwlbtun.Actors.Receiving;
 /// </summary>
 internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 {
+    // Older readings of the cores' times say nothing of this moment.
+    private const long LongestSampleMs = 2_000;
+
+    private static readonly TimeSpan _restInterval = TimeSpan.FromSeconds(5);
+
     private readonly DataPlane _dataPlane;
     private readonly RestartSettings _restart;
     private readonly IActorRef _stats;
     private readonly ILogger _logger;
     private readonly ReceiveThread?[] _threads;
     private readonly RestartHistory[] _histories;
-
+    private readonly IReadOnlyList<int> _cores = CpuAffinity.Allowed();
+    private Seating? _seating;
+    private ProcessorTimes _times;
+    private long _timesMs;
+    private TimeSpan _processTime;
+    private bool _isMoving;
     private bool _isStopping;
 
     public ReceiverActor(DataPlane dataPlane, RestartSettings restart, IActorRef stats, ILogger logger)
@@ -34,6 +44,9 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         _histories = [.. _threads.Select(_ => new RestartHistory(_restart, Random.Shared))];
 
         Receive<StartReceiving>(_ => OnStart());
+        Receive<ReceiverBacklogged>(_ => OnBacklog());
+        Receive<LookForRest>(_ => OnLookForRest());
+        Receive<ReceiversMoved>(_ => _isMoving = false);
         Receive<ReceiveThreadDied>(OnThreadDied, died => died.Thread == _threads[died.Thread.Index]);
         Receive<ReplaceThread>(replace => OnReplace(replace.Dead));
         Receive<ThreadForgotten>(forgotten => forgotten.Thread.Dispose());
@@ -51,6 +64,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void OnStart()
     {
+        _seating ??= new Seating(_dataPlane.TunnelThreads, _dataPlane.Options.GatherReceivers);
         try
         {
             for (var i = 0; i < _threads.Length; i++)
@@ -70,7 +84,10 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     {
         var thread = new ReceiveThread(
             index, _dataPlane.Options, _dataPlane.Sockets[index], _dataPlane.Registry, _dataPlane.Quiescence, _dataPlane.Relay);
-        thread.StartBeside(_dataPlane.TunnelThreads);
+        if (_seating?.CarrierOf(thread) is { } carrier)
+            thread.StartOn(carrier);
+        else
+            thread.Start();
         return thread;
     }
 
@@ -129,5 +146,50 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
             socket.Dispose();
     }
 
+    private void OnBacklog()
+    {
+        if (_isMoving || _isStopping || _seating is not { CanSpread: true })
+            return;
+        var before = _times;
+        var beforeMs = _timesMs;
+        _times = ProcessorTimes.Read(_cores);
+        _timesMs = Environment.TickCount64;
+        if (_timesMs - beforeMs > LongestSampleMs || _times.IdleShareSince(before) * _cores.Count < Seating.IdleCoresToSpread)
+            return;
+        _seating.Spread();
+        _processTime = Environment.CpuUsage.TotalTime;
+        Timers.StartPeriodicTimer(nameof(LookForRest), new LookForRest(), _restInterval);
+        Reseat(_seating);
+    }
+
+    private void OnLookForRest()
+    {
+        var used = Environment.CpuUsage.TotalTime - _processTime;
+        _processTime += used;
+        if (_isMoving || _isStopping || _seating is not { CanGather: true } || used > _restInterval * Seating.BusyCoresToGather)
+            return;
+        _seating.Gather();
+        Timers.Cancel(nameof(LookForRest));
+        Reseat(_seating);
+    }
+
+    private void Reseat(Seating seating)
+    {
+        var moves = new List<Task>();
+        foreach (var thread in Threads)
+        {
+            if (thread.Carrier is { } former && seating.CarrierOf(thread) is { } carrier && carrier != former)
+                moves.Add(thread.MoveAsync(carrier));
+        }
+
+        _isMoving = true;
+        _logger.ReceiversSpread(seating.Width);
+        Task.WhenAll(moves).PipeTo(Self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
+    }
+
     private sealed record ReplaceThread(ReceiveThread Dead);
+
+    private sealed record LookForRest;
+
+    private sealed record ReceiversMoved;
 }

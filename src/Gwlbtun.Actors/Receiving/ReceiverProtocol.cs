@@ -17,6 +17,13 @@ public sealed record StopReceiving : IReceiverMessage;
 /// <summary>No receive thread runs any more.</summary>
 public sealed record ReceivingStopped;
 
+/// <summary>A receive thread has more to do than it can.</summary>
+internal sealed record ReceiverBacklogged : IReceiverMessage
+{
+    /// <summary>The one: a data thread sends it, which is to allocate nothing.</summary>
+    public static readonly ReceiverBacklogged Instance = new();
+}
+
 /// <summary>A receive thread ended with an exception.</summary>
 /// <param name="Thread">The thread.</param>
 /// <param name="Cause">Why it ended.</param>

@@ -34,6 +34,9 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Error, Message = "{Thread} died; another starts in {Milliseconds} ms")]
     public static partial void ThreadDied(this ILogger logger, Exception cause, string thread, long milliseconds);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Count} of the threads carry the receive sockets now")]
+    public static partial void ReceiversSpread(this ILogger logger, int count);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Thread} runs again")]
     public static partial void ThreadReplaced(this ILogger logger, string thread);
 

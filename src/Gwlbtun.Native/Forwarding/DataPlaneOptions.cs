@@ -26,6 +26,9 @@ public sealed record DataPlaneOptions
     /// <summary>Whether the receive thread and the tunnel thread of the same number and core are one thread.</summary>
     public bool FuseThreads { get; init; } = true;
 
+    /// <summary>Whether fused threads are as few as the load allows.</summary>
+    public bool GatherReceivers { get; init; } = true;
+
     /// <summary>Datagrams that a receive thread takes at once.</summary>
     public int ReceiveBatch { get; init; } = 64;
 

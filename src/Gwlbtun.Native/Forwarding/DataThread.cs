@@ -7,16 +7,20 @@ namespace Gwlbtun.Native.Forwarding;
 /// allocates nothing after start. When it throws, it ends and says so; its owner starts another in its place.
 /// </summary>
 /// <remarks>
-/// One data thread may ride on another: then both take their turns in the kernel thread of the carrier, which saves waking a second one for
-/// each packet. Each still starts, stops and fails for itself. The rider's own kernel thread sleeps, and takes over when the carrier ends.
+/// Data threads may ride on another: then all take their turns in the kernel thread of the carrier, which saves waking a second one for
+/// each packet. Each still starts, stops and fails for itself. A rider's own kernel thread sleeps, and takes over when the carrier ends.
 /// </remarks>
 public abstract class DataThread : IDisposable
 {
     private protected const ulong WakeToken = ulong.MaxValue;
-    private const ulong RiderToken = WakeToken - 1;
+    // With the rider's seat in the lower half.
+    private const ulong RiderTokens = (ulong)uint.MaxValue << 32;
 
     private const int EventsPerTurn = 128;
     private const int StackBytes = 512 << 10;
+
+    // A carrier that is never idle has more in hand than this is worth: then a few packets may overtake others.
+    private static readonly TimeSpan _longestWaitForIdle = TimeSpan.FromMilliseconds(100);
 
     private readonly Quiescence _quiescence;
     private readonly IDataPlaneObserver _observer;
@@ -29,8 +33,12 @@ public abstract class DataThread : IDisposable
     private DataThread? _carrier;
     private volatile bool _hasEnded;
     private Exception? _cause;
-    private volatile DataThread? _rider;
-    private bool _isRiderReady;
+    private bool _startsAsRider;
+    private int _seat;
+    private volatile DataThread?[] _riders = [];
+    private readonly int[] _readySeats = new int[EventsPerTurn];
+    private int _readyCount;
+    private volatile TaskCompletionSource? _idle;
     private volatile bool _isStopping;
     private volatile bool _isAlive;
     private volatile Exception? _failure;
@@ -65,11 +73,11 @@ public abstract class DataThread : IDisposable
     /// <summary>Whether it runs.</summary>
     public bool IsAlive => _isAlive;
 
-    /// <summary>Whether it takes its turns in another's kernel thread.</summary>
-    internal bool IsRiding => Volatile.Read(ref _carrier) is not null;
+    /// <summary>In whose kernel thread it takes its turns: null when in its own.</summary>
+    public DataThread? Carrier => Volatile.Read(ref _carrier);
 
     /// <summary>Bytes that it has allocated on the managed heap since it started, as of its last turn. Stands still once traffic flows.</summary>
-    public long AllocatedBytes => Volatile.Read(ref _carrier) is { } carrier ? carrier.AllocatedBytes : Volatile.Read(ref _allocatedBytes);
+    public long AllocatedBytes => Carrier is { } carrier ? carrier.AllocatedBytes : Volatile.Read(ref _allocatedBytes);
 
     /// <summary>Completes when the thread has ended, however it ended.</summary>
     public Task Completion => _completion.Task;
@@ -87,22 +95,31 @@ public abstract class DataThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Starts it to ride on another; by itself, if that one has ended or has a rider. Once.</summary>
+    /// <summary>Starts it to ride on another; by itself, if that one has ended. Once.</summary>
     public void StartOn(DataThread carrier)
     {
-        lock (carrier._riding)
-        {
-            if (carrier is { IsAlive: true, _rider: null })
-            {
-                _carrier = carrier;
-                carrier._rider = this;
-            }
-        }
-
+        _startsAsRider = true;
         Start();
-        // Now that it has all that it needs for a turn.
-        if (_carrier is not null && carrier.Epoll.Add(Epoll.Handle, RiderToken).IsError)
-            Leave();
+        BoardOrGoAlone(carrier);
+    }
+
+    /// <summary>
+    /// Has it ride on another carrier. Packets keep their order: what the former carrier has in hand goes first, for which the rider waits. Its owner
+    /// alone calls, and awaits the end before it calls again.
+    /// </summary>
+    /// <returns>False when it rides on none, or has ended.</returns>
+    public async Task<bool> MoveAsync(DataThread carrier)
+    {
+        if (Interlocked.Exchange(ref _carrier, null) is not { } former)
+            return false;
+        former.Unseat(this);
+        // The turn that it is in, if it is in one; then all that this turn and earlier ones have brought about.
+        await _quiescence.WhenPassedAsync().ConfigureAwait(false);
+        await Task.WhenAny(former.WhenIdleAsync(), Task.Delay(_longestWaitForIdle)).ConfigureAwait(false);
+        if (!_hasEnded)
+            return BoardOrGoAlone(carrier);
+        _leftCarrier.Release();
+        return false;
     }
 
     /// <summary>Asks the thread to finish what is in flight and end; <see cref="Completion"/> says when it has.</summary>
@@ -150,7 +167,7 @@ public abstract class DataThread : IDisposable
             if (Core is { } core)
                 CpuAffinity.PinCurrentThread(core);
             _threadId = CpuAffinity.CurrentThreadId();
-            if (_carrier is not null)
+            if (_startsAsRider)
                 _leftCarrier.Wait();
             if (!_hasEnded)
                 Work();
@@ -161,14 +178,11 @@ public abstract class DataThread : IDisposable
             _cause = e;
         }
 
-        DataThread? rider;
         lock (_riding)
-        {
             _isAlive = false;
-            rider = _rider;
-        }
-
-        rider?.Leave();
+        foreach (var rider in _riders)
+            rider?.Leave();
+        _idle?.TrySetResult();
         if (_cause is not null)
             CountAbandoned();
         _quiescence.Unregister(_turn!);
@@ -183,12 +197,9 @@ public abstract class DataThread : IDisposable
         while (!_isStopping)
         {
             TakeTurn(-1);
-            if (_isRiderReady)
-            {
-                _isRiderReady = false;
-                _rider?.Ride();
-            }
-
+            for (var i = 0; i < _readyCount; i++)
+                _riders[_readySeats[i]]?.Ride();
+            _readyCount = 0;
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
         }
 
@@ -214,7 +225,50 @@ public abstract class DataThread : IDisposable
         }
 
         _hasEnded = true;
+        _turn!.End();
         Leave();
+    }
+
+    // False: it goes on in its own kernel thread.
+    private bool BoardOrGoAlone(DataThread carrier)
+    {
+        if (carrier.TrySeat(this))
+        {
+            // The carrier may end meanwhile: then this fails, or is of no effect.
+            if (!carrier.Epoll.Add(Epoll.Handle, RiderTokens | (uint)_seat).IsError)
+                return true;
+            Leave();
+            return false;
+        }
+
+        _leftCarrier.Release();
+        return false;
+    }
+
+    private bool TrySeat(DataThread rider)
+    {
+        lock (_riding)
+        {
+            if (!_isAlive)
+                return false;
+            rider._seat = Array.IndexOf(_riders, null);
+            if (rider._seat < 0)
+            {
+                rider._seat = _riders.Length;
+                _riders = [.. _riders, null];
+            }
+
+            _riders[rider._seat] = rider;
+            Volatile.Write(ref rider._carrier, this);
+            return true;
+        }
+    }
+
+    private void Unseat(DataThread rider)
+    {
+        Epoll.Remove(rider.Epoll.Handle);
+        lock (_riding)
+            _riders[rider._seat] = null;
     }
 
     // Its own kernel thread goes on, or sees it to its end. Once: whoever else comes to this finds it done.
@@ -222,14 +276,32 @@ public abstract class DataThread : IDisposable
     {
         if (Interlocked.Exchange(ref _carrier, null) is not { } carrier)
             return;
-        carrier.Epoll.Remove(Epoll.Handle);
-        lock (carrier._riding)
-            carrier._rider = null;
+        carrier.Unseat(this);
         _leftCarrier.Release();
+    }
+
+    // Completes once there is nothing ready for it any more, or it has ended.
+    private Task WhenIdleAsync()
+    {
+        var idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _idle = idle;
+        if (_isAlive)
+            _wake.Signal();
+        else
+            idle.TrySetResult();
+        return idle.Task;
+    }
+
+    private void NoteIdle()
+    {
+        _idle!.TrySetResult();
+        _idle = null;
     }
 
     private void TakeTurn(int timeoutMs)
     {
+        if (_idle is not null && timeoutMs != 0 && Epoll.Wait(0).OrThrow("look for packets") == 0)
+            NoteIdle();
         var ready = Epoll.Wait(timeoutMs).OrThrow("wait for packets");
         if (_failure is { } failure)
             throw failure;
@@ -245,14 +317,14 @@ public abstract class DataThread : IDisposable
         _turn.Leave();
     }
 
-    /// <summary>Whether event <paramref name="index"/> is not the subclass's: a wake-up, or the rider's; takes it.</summary>
+    /// <summary>Whether event <paramref name="index"/> is not the subclass's: a wake-up, or a rider's; takes it.</summary>
     private protected bool TakeWake(int index)
     {
         var token = Epoll.Token(index);
-        if (token == RiderToken)
-            _isRiderReady = true;
-        else if (token == WakeToken)
+        if (token == WakeToken)
             _wake.Drain();
+        else if (token >= RiderTokens)
+            _readySeats[_readyCount++] = (int)(uint)token;
         else
             return false;
         return true;

@@ -14,6 +14,9 @@ public interface IDataPlaneObserver
     /// <summary>A device of the port failed: the gate holds packets from now on. Told once for each port.</summary>
     void OnPortFault(TunnelPort port, string device, LinuxError error);
 
+    /// <summary>A receive thread that rides on another finds more than it can take, again and again. Told four times a second at most.</summary>
+    void OnBacklog(ReceiveThread thread);
+
     /// <summary>A data thread ended with an exception.</summary>
     void OnThreadDied(DataThread thread, Exception cause);
 

@@ -19,6 +19,9 @@ public sealed unsafe class ReceiveThread : DataThread
     // More than a batch of datagrams may hold, when the kernel has merged some.
     private const int PacketsAtOnce = 256;
 
+    private const int FullBatchesToTell = 16;
+    private const int TellEveryMs = 250;
+
     private readonly UdpSocket _socket;
     private readonly EniRegistry _registry;
     private readonly IDataPlaneObserver _observer;
@@ -37,6 +40,10 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly StagedPacket[] _staged;
     private int _stagedCount;
     private int _taken;
+
+    // Batches one after the other that left something behind, and when that was told.
+    private int _fullBatches;
+    private long _toldMs;
 
     // The last endpoint, so that a run of packets for it needs no look-up. Valid within one turn.
     private EniDirectory _directory = EniDirectory.Empty;
@@ -69,16 +76,8 @@ public sealed unsafe class ReceiveThread : DataThread
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
     }
 
-    /// <summary>
-    /// Starts it, on the tunnel thread of its number when <see cref="DataPlaneOptions.FuseThreads"/> says so and both may run on the same cores. Once.
-    /// </summary>
-    public void StartBeside(IReadOnlyList<TunnelThread> tunnelThreads)
-    {
-        if (_isFused && Index < tunnelThreads.Count && tunnelThreads[Index].Core == Core)
-            StartOn(tunnelThreads[Index]);
-        else
-            Start();
-    }
+    /// <summary>Whether it can ride on that tunnel thread: <see cref="DataPlaneOptions.FuseThreads"/> says so, and both may run on the same cores.</summary>
+    public bool CanRideOn(TunnelThread tunnelThread) => _isFused && tunnelThread.Core == Core;
 
     /// <summary>Datagrams received, refused ones too, and the bytes of their UDP payloads.</summary>
     public override CounterSnapshot Counters => _counters[0]->Snapshot();
@@ -86,8 +85,8 @@ public sealed unsafe class ReceiveThread : DataThread
     /// <summary>Adds the drops that belong to no endpoint to <paramref name="totals"/>, indexed by <see cref="DropReason"/>.</summary>
     public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
 
-    // Which queue of every ingress device this thread writes through.
-    private int Queue => Index % _queues;
+    // Which queue of every ingress device this thread writes through: that of the thread in which the packets come back.
+    private int Queue => (Carrier?.Index ?? Index) % _queues;
 
     private protected override void Turn(int ready)
     {
@@ -137,11 +136,24 @@ public sealed unsafe class ReceiveThread : DataThread
 
         DeliverTaken(now);
         _inHand = 0;
+        if (received.Value == _batch.Capacity)
+            NoteBacklog(now);
+        else
+            _fullBatches = 0;
 
         // The kernel tells its count only when it has one.
         if (_batch.SocketDrops != 0)
             _counters[0]->Drop(DropReason.SocketOverflow, _socket.NoteDrops(_batch.SocketDrops));
         return received.Value;
+    }
+
+    private void NoteBacklog(long now)
+    {
+        if (++_fullBatches < FullBatchesToTell || now - _toldMs < TellEveryMs || Carrier is null)
+            return;
+        _fullBatches = 0;
+        _toldMs = now;
+        _observer.OnBacklog(this);
     }
 
     private void TakeSegments(scoped in ReceivedDatagram merged, long now)

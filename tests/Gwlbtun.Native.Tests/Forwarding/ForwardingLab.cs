@@ -27,9 +27,11 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     private readonly SendBatch _send = new();
     private readonly ReceiveBatch _receive = new();
     private readonly HashSet<TunnelPort> _open = [];
+    private readonly bool _isGathered;
 
-    public ForwardingLab(DataPlaneOptions? options = null)
+    public ForwardingLab(DataPlaneOptions? options = null, bool isGathered = false)
     {
+        _isGathered = isGathered;
         Options = (options ?? Defaults) with { Listen = new(_applianceAddress, GenevePort) };
         Registry = new(Options, this);
         _socket = UdpSocket.Open(Options.Listen, 64 << 20);
@@ -62,7 +64,11 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     public ReceiveThread StartReceiver(int index)
     {
         var thread = new ReceiveThread(index, Options, _socket, Registry, Quiescence, this);
-        thread.StartBeside(Pool.Threads);
+        var carrier = Pool.Threads[_isGathered ? 0 : index];
+        if (thread.CanRideOn(carrier))
+            thread.StartOn(carrier);
+        else
+            thread.Start();
         return thread;
     }
 
@@ -181,6 +187,10 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         return received.Value;
     }
 
+    /// <summary>Receives what has come back, and tells the number of each.</summary>
+    public void ReceiveSequences(Action<int> each) =>
+        ReceiveSome((ref datagram) => each(BinaryPrimitives.ReadInt32BigEndian(new Span<byte>(datagram.Payload + 40 + 28, 4))));
+
     public ulong[] Drops()
     {
         var totals = new ulong[DropReasons.Count];
@@ -198,6 +208,10 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     public void OnPortFault(TunnelPort port, string device, LinuxError error) => Faults.Add((port, device, error));
 
     public void OnThreadDied(DataThread thread, Exception cause) => Deaths.Add((thread, cause));
+
+    public void OnBacklog(ReceiveThread thread)
+    {
+    }
 
     public void OnUplinkLost(Exception cause) => UplinkLosses.Add(cause);
 

@@ -16,7 +16,7 @@ public sealed class FusedThreadSpecs
 
         Exchange(lab);
 
-        Assert.True(lab.Receivers[0].IsRiding);
+        Assert.Same(lab.Pool.Threads[0], lab.Receivers[0].Carrier);
         Assert.True(lab.Receivers[0].IsAlive);
         Assert.NotEqual(lab.Pool.Threads[0].ThreadId, lab.Receivers[0].ThreadId);
     });
@@ -29,7 +29,7 @@ public sealed class FusedThreadSpecs
 
         Exchange(lab);
 
-        Assert.False(lab.Receivers[0].IsRiding);
+        Assert.Null(lab.Receivers[0].Carrier);
     });
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class FusedThreadSpecs
 
         Exchange(lab);
 
-        Assert.False(lab.Receivers[0].IsRiding);
+        Assert.Null(lab.Receivers[0].Carrier);
     });
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class FusedThreadSpecs
 
         Assert.Empty(lab.Deaths);
         Assert.True(lab.Receivers[0].IsAlive);
-        Assert.False(lab.Receivers[0].IsRiding);
+        Assert.Null(lab.Receivers[0].Carrier);
     });
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class FusedThreadSpecs
 
         Exchange(lab);
 
-        Assert.True(lab.Receivers[0].IsRiding);
+        Assert.Same(lab.Pool.Threads[0], lab.Receivers[0].Carrier);
         Assert.True(lab.Pool.Threads[0].IsAlive);
         Assert.Empty(lab.Deaths);
     });
@@ -92,6 +92,68 @@ public sealed class FusedThreadSpecs
         Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
         Assert.Equal(Enumerable.Range(0, 2000), lab.ReceiveReturned(2000).Select(ForwardingLab.SequenceOf));
         Assert.True(lab.Pool.Threads[0].IsAlive);
+    });
+
+    [Fact]
+    public void Should_lose_nothing_and_keep_the_order_while_it_moves_from_one_tunnel_thread_to_another() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        var receiver = lab.Receivers[0];
+        var moves = 0;
+        var stop = false;
+        var mover = Task.Run(async () =>
+        {
+            for (; !Volatile.Read(ref stop); moves++)
+                Assert.True(await receiver.MoveAsync(lab.Pool.Threads[(moves + 1) % 2]));
+        });
+
+        int sent = 0, returned = 0;
+        while (moves < 100 || returned < sent)
+        {
+            Assert.False(mover.IsFaulted, mover.Exception?.ToString());
+            if (moves < 100 && sent - returned < 512)
+                lab.Send([.. Enumerable.Range(0, 32).Select(_ => ForwardingLab.Datagram(Eni, 1, sequence: sent++))]);
+            lab.ReceiveSequences(sequence => Assert.Equal(returned++, sequence));
+        }
+
+        Volatile.Write(ref stop, true);
+        mover.GetAwaiter().GetResult();
+    });
+
+    [Fact]
+    public void Should_stop_although_it_is_moving() => NetworkNamespace.Run(() =>
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            using var lab = new ForwardingLab();
+            var moving = lab.Receivers[0].MoveAsync(lab.Pool.Threads[1]);
+            lab.Receivers[0].RequestStop();
+            Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+            _ = moving.GetAwaiter().GetResult();
+        }
+    });
+
+    [Fact]
+    public void Should_die_although_it_is_moving() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        lab.Receivers[0].Fail(new InvalidOperationException("A defect."));
+        _ = lab.Receivers[0].MoveAsync(lab.Pool.Threads[1]).GetAwaiter().GetResult();
+        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
+        Assert.Same(lab.Receivers[0], death.Thread);
+        Assert.All(lab.Pool.Threads, thread => Assert.True(thread.IsAlive));
+    });
+
+    [Fact]
+    public void Should_carry_several() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { ReceiveThreads = ThreadPlan.Unpinned(3) }, isGathered: true);
+        _ = lab.Establish(Eni);
+
+        Exchange(lab);
+
+        Assert.All(lab.Receivers, receiver => Assert.Same(lab.Pool.Threads[0], receiver.Carrier));
     });
 
     private static void Exchange(ForwardingLab lab)
