@@ -10,6 +10,9 @@ internal sealed class DeviceSocket : IDisposable
     private const ushort EveryProtocol = 3; // ETH_P_ALL, linux/if_ether.h
     private const int OutgoingPacket = 4; // PACKET_OUTGOING, linux/if_packet.h
 
+    /// <summary>The packet type of a frame that bears another hardware address than the device's: PACKET_OTHERHOST, linux/if_packet.h.</summary>
+    public const int OtherHost = 3;
+
     private readonly Socket _socket;
     private readonly int _index;
 
@@ -26,7 +29,10 @@ internal sealed class DeviceSocket : IDisposable
         _socket.SendTo(packet, new LinkLayerEndPoint((ushort)(packet[0] >> 4 == 6 ? 0x86DD : 0x0800), _index));
 
     /// <summary>The next packet that comes in on the device; throws when none comes in time.</summary>
-    public byte[] Receive(TimeSpan within)
+    public byte[] Receive(TimeSpan within) => Receive(within, out _);
+
+    /// <summary>The same, with the packet's type (packet(7)).</summary>
+    public byte[] Receive(TimeSpan within, out int packetType)
     {
         var buffer = new byte[ushort.MaxValue];
         var deadline = TimeProvider.System.GetTimestamp() + (long)(within.TotalSeconds * TimeProvider.System.TimestampFrequency);
@@ -35,7 +41,8 @@ internal sealed class DeviceSocket : IDisposable
             _socket.ReceiveTimeout = Math.Max(1, (int)TimeProvider.System.GetElapsedTime(TimeProvider.System.GetTimestamp(), deadline).TotalMilliseconds);
             EndPoint from = new LinkLayerEndPoint(EveryProtocol, _index);
             var length = _socket.ReceiveFrom(buffer, ref from);
-            if (((LinkLayerEndPoint)from).PacketType != OutgoingPacket)
+            packetType = ((LinkLayerEndPoint)from).PacketType;
+            if (packetType != OutgoingPacket)
                 return buffer[..length];
         }
     }

@@ -1,0 +1,175 @@
+using System.Buffers.Binary;
+using Gwlbtun.EndToEnd.Tests.FlowMatching;
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests.Offload;
+
+/// <summary>Super-packets on their way back to the load balancer, and what becomes of them when that way changes.</summary>
+public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingSpecs(output)
+{
+    private const int Repetitions = 10;
+    private const string SecondUplink = "uplink2";
+    private const string OtherHardwareAddress = "02:00:00:00:00:99";
+
+    private readonly List<UplinkWatch> _watches = [];
+    private BurstTraffic _traffic = null!;
+    private UplinkWatch _uplink = null!;
+
+    public override async Task InitializeAsync()
+    {
+        await base.InitializeAsync();
+        _traffic = new BurstTraffic(Gwlb, Eni);
+        _uplink = Watch("uplink");
+    }
+
+    public override Task DisposeAsync()
+    {
+        _watches.ForEach(watch => watch.Dispose());
+        return base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Should_leave_whole_when_the_link_takes_them()
+    {
+        await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+    }
+
+    [Fact]
+    public async Task Should_leave_with_a_udp_checksum_each_when_the_link_takes_none()
+    {
+        Lab.Appliance.Execute("ethtool", "-K", "uplink", "tx-udp-segmentation", "off", "tx", "off");
+        await StartWithAsync(Passthrough);
+        UplinkWatch.Arrival? segment = null;
+        await _traffic.RunDuringAsync(async () => segment = await _uplink.NextAsync(arrival => arrival.UdpChecksum != 0));
+
+        // Summed over with its own checksum, what was summed up gives zero, of which Checksum makes the other form.
+        Assert.False(segment!.IsSuperPacket);
+        var udp = segment.Packet.AsSpan(20, BinaryPrimitives.ReadUInt16BigEndian(segment.Packet.AsSpan(24)));
+        Assert.Equal(0xFFFF, InnerPackets.Checksum(udp, InnerPackets.PseudoHeader(segment.Packet, v6: false, InnerPackets.Udp, udp.Length)));
+    }
+
+    [Theory]
+    [InlineData("del 10.77.0.1 dev uplink")]
+    [InlineData("change 10.77.0.1 dev uplink nud failed")]
+    [InlineData("change 10.77.0.1 dev uplink nud stale")]
+    public async Task Should_lose_nothing_when_the_neighbour_is_forgotten_under_traffic(string change)
+    {
+        await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+        await _traffic.RunDuringAsync(async () =>
+        {
+            for (var n = 0; n < Repetitions; n++)
+            {
+                Lab.Appliance.Ip(["neigh", .. change.Split(' ')]);
+                _ = await _uplink.NextSuperPacketAsync();
+            }
+        });
+    }
+
+    [Fact]
+    public async Task Should_lose_nothing_and_follow_when_the_neighbours_hardware_address_changes_under_traffic()
+    {
+        // The load balancer has both addresses at any time: so whatever does not come back was lost by the appliance.
+        Lab.Gwlb.Ip("link", "add", "name", "elsewhere", "link", "uplink", "address", OtherHardwareAddress, "type", "macvlan", "mode", "private");
+        Lab.Gwlb.Ip("link", "set", "elsewhere", "arp", "off", "up");
+        Lab.Gwlb.Execute("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.elsewhere.rp_filter=0");
+        var own = Lab.Gwlb.Ip("-o", "link", "show", "dev", "uplink").Split("link/ether ")[1].Split(' ')[0];
+        await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+        await _traffic.RunDuringAsync(async () =>
+        {
+            for (var n = 0; n < Repetitions; n++)
+            {
+                Lab.Appliance.Ip("neigh", "replace", "10.77.0.1", "lladdr", OtherHardwareAddress, "dev", "uplink", "nud", "permanent");
+                _ = await _uplink.NextAsync(arrival => arrival.IsSuperPacket && arrival.Type == DeviceSocket.OtherHost);
+                Lab.Appliance.Ip("neigh", "replace", "10.77.0.1", "lladdr", own, "dev", "uplink", "nud", "permanent");
+                _ = await _uplink.NextAsync(arrival => arrival.IsSuperPacket && arrival.Type != DeviceSocket.OtherHost);
+            }
+        });
+    }
+
+    [Fact]
+    public async Task Should_lose_nothing_and_follow_when_the_route_moves_to_another_uplink_under_traffic()
+    {
+        ApplianceLab.Join(Lab.Gwlb, SecondUplink, "10.78.0.1/24", Lab.Appliance, SecondUplink, "10.78.0.2/24");
+        foreach (var network in new[] { Lab.Gwlb, Lab.Appliance })
+            network.Execute("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.uplink.rp_filter=0", $"net.ipv4.conf.{SecondUplink}.rp_filter=0");
+        var second = Watch(SecondUplink);
+        await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+        await _traffic.RunDuringAsync(async () =>
+        {
+            for (var n = 0; n < Repetitions; n++)
+            {
+                Lab.Appliance.Ip("route", "add", "10.77.0.1/32", "via", "10.78.0.1", "dev", SecondUplink, "src", "10.77.0.2");
+                _ = await second.NextSuperPacketAsync();
+                Lab.Appliance.Ip("route", "del", "10.77.0.1/32");
+                _ = await _uplink.NextSuperPacketAsync();
+            }
+        });
+    }
+
+    [Theory]
+    [InlineData("link set uplink mtu 1300", "link set uplink mtu 9001")]
+    [InlineData("route replace 10.77.0.0/24 dev uplink src 10.77.0.2 mtu lock 1300", "route replace 10.77.0.0/24 dev uplink src 10.77.0.2")]
+    public async Task Should_count_what_is_too_large_and_send_the_rest_when_the_mtu_of_the_way_back_falls(string lower, string raise)
+    {
+        var gwlbtun = await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+        GwlbFlow large = new(Eni, 11, Protocol: InnerPackets.Tcp), small = new(Eni, 12, Protocol: InnerPackets.Udp);
+        Lab.Appliance.Ip(lower.Split(' '));
+
+        const int Burst = 12;
+        long sent = 0, returned = 0, lost = 0;
+        // Until the change is known, large ones may still leave: whichever becomes of one, it is known.
+        for (uint sequence = 0; lost < 3 * Burst; sequence += Burst)
+        {
+            byte[][] Packets(GwlbFlow flow, int bytes) => [.. Enumerable.Range(0, Burst).Select(n => flow.Packet(sequence + (uint)n, bytes))];
+            var expected = Packets(small, 400).Concat(Packets(small with { ServerPort = 7 }, 400)).Select(Convert.ToHexString).ToHashSet();
+            Gwlb.SendTogether(small, Packets(small, 400));
+            Gwlb.SendTogether(large, Packets(large, 1400));
+            Gwlb.SendTogether(small, Packets(small with { ServerPort = 7 }, 400));
+            sent += Burst;
+            while (expected.Count > 0)
+            {
+                var packet = await Gwlb.ReceiveAsync();
+                if (!expected.Remove(Convert.ToHexString(packet.Inner)))
+                    returned++;
+            }
+            var report = await WaitForReportAsync(gwlbtun, report => Drops(report, "sendTooBig") + TakeLarge(large, ref returned) == sent);
+            lost = Drops(report, "sendTooBig");
+        }
+
+        Lab.Appliance.Ip(raise.Split(' '));
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+    }
+
+    [Fact]
+    public async Task Should_return_bursts_through_bound_sockets_when_raw_ones_are_not_to_be_had()
+    {
+        _ = await StartWrappedAsync(["setpriv", "--bounding-set", "-all,+net_admin", "--inh-caps", "-all"], "-c", Passthrough);
+        await _traffic.RunDuringAsync(() => Task.CompletedTask, atLeast: 100);
+    }
+
+    private UplinkWatch Watch(string device)
+    {
+        UplinkWatch watch = new(Lab.Gwlb, device);
+        _watches.Add(watch);
+        return watch;
+    }
+
+    /// <summary>How many large packets have come back, with those that have just arrived.</summary>
+    private long TakeLarge(GwlbFlow large, ref long returned)
+    {
+        while (Gwlb.TryReceive(out var packet))
+        {
+            Assert.Equal(large.Cookie, packet!.Cookie);
+            returned++;
+        }
+        return returned;
+    }
+}
