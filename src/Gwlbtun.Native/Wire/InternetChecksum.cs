@@ -27,6 +27,8 @@ public static class InternetChecksum
     /// it counts as if a zero followed.
     /// </summary>
     /// <returns>A partial sum below 2^17, for a further call or <see cref="Fold"/>.</returns>
+    // Inlined, all of it would be, and in large callers too little of it to be fast.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static uint Sum(ReadOnlySpan<byte> bytes, uint start = 0) => Sum(bytes, start, WidestVector);
 
     // A constant to the compiler, with what it rules out. NEON has 128 bits.
