@@ -53,8 +53,8 @@ public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingS
     }
 
     [Theory]
-    [InlineData("del 10.77.0.1 dev uplink")]
-    [InlineData("change 10.77.0.1 dev uplink nud failed")]
+    [InlineData("flush to 10.77.0.1 dev uplink")]
+    [InlineData("replace 10.77.0.1 dev uplink nud failed")]
     [InlineData("change 10.77.0.1 dev uplink nud stale")]
     public async Task Should_lose_nothing_when_the_neighbour_is_forgotten_under_traffic(string change)
     {
