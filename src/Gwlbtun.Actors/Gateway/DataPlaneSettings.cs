@@ -24,10 +24,10 @@ internal static class DataPlaneSettings
         Budget = settings.Tunnel.Budget,
         QueueLength = settings.Tunnel.QueueLength,
         ReceiveMerged = settings.Tunnel.Offload.Receive,
-        SendSuperPackets = settings.Tunnel.Offload.Send,
         SteerReturns = settings.Tunnel.Steering,
         Offload = new OffloadOptions
         {
+            Send = settings.Tunnel.Offload.Send,
             IntoTcp = settings.Tunnel.Offload.IntoTcp,
             IntoUdp = settings.Tunnel.Offload.IntoUdp,
             OutOfTcp = settings.Tunnel.Offload.OutOfTcp,

@@ -64,7 +64,10 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void OnStart()
     {
-        _seating ??= new Seating(_dataPlane.TunnelThreads, _dataPlane.Options.GatherReceivers);
+        // Pinned threads stay where they are.
+        var options = _dataPlane.Options;
+        var isGathering = options.GatherReceivers && options.FuseThreads && options.ReceiveThreads.Cores.Concat(options.TunnelThreads.Cores).All(core => core is null);
+        _seating ??= new Seating(_dataPlane.TunnelThreads, isGathering);
         try
         {
             for (var i = 0; i < _threads.Length; i++)
@@ -175,16 +178,19 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void Reseat(Seating seating)
     {
-        var moves = new List<Task>();
-        foreach (var thread in Threads)
-        {
-            if (thread.Carrier is { } former && seating.CarrierOf(thread) is { } carrier && carrier != former)
-                moves.Add(thread.MoveAsync(carrier));
-        }
-
         _isMoving = true;
         _logger.ReceiversSpread(seating.Width);
-        Task.WhenAll(moves).PipeTo(Self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
+        MoveAsync([.. Threads], seating).PipeTo(Self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
+    }
+
+    // One after the other, so that each waits for its former carrier alone.
+    private static async Task MoveAsync(IReadOnlyList<ReceiveThread> threads, Seating seating)
+    {
+        foreach (var thread in threads)
+        {
+            if (thread.Carrier is { } former && seating.CarrierOf(thread) is { } carrier && carrier != former)
+                await thread.MoveAsync(carrier).ConfigureAwait(false);
+        }
     }
 
     private sealed record ReplaceThread(ReceiveThread Dead);

@@ -38,9 +38,6 @@ public sealed record DataPlaneOptions
     /// <summary>Whether the kernel may hand us datagrams of a flow that arrive together as one.</summary>
     public bool ReceiveMerged { get; init; } = true;
 
-    /// <summary>Whether super-packets go back to the load balancer whole, for the kernel or the network card to take apart.</summary>
-    public bool SendSuperPackets { get; init; } = true;
-
     /// <summary>MTU of the tunnel devices, bytes. The load balancer's limit is 8500.</summary>
     public int Mtu { get; init; } = 8500;
 
@@ -72,7 +69,7 @@ public sealed record DataPlaneOptions
         var wanted = Offload.Features;
         var works = OffloadProbe.Run(wanted, out missing);
         if (works != wanted)
-            missing ??= $"into tunnels {wanted.Into & ~works.Into}, out of tunnels {wanted.OutOf & ~works.OutOf}: this kernel has no such super-packets, or harms them";
+            missing ??= $"into tunnels {wanted.Into & ~works.Into}, out of tunnels {wanted.OutOf & ~works.OutOf}, back whole {(wanted.Send == works.Send ? "None" : "All")}: this kernel has no such super-packets, or harms them";
         return this with { Offloads = works };
     }
 

@@ -33,12 +33,16 @@ public abstract class DataThread : IDisposable
     private DataThread? _carrier;
     private volatile bool _hasEnded;
     private Exception? _cause;
+
+    // In whose kernel thread it takes the present turn. Unlike the carrier, no other thread changes it meanwhile.
+    private DataThread? _host;
     private bool _startsAsRider;
     private int _seat;
     private volatile DataThread?[] _riders = [];
     private readonly int[] _readySeats = new int[EventsPerTurn];
     private int _readyCount;
-    private volatile TaskCompletionSource? _idle;
+    private TaskCompletionSource? _idle;
+    private long _rounds;
     private volatile bool _isStopping;
     private volatile bool _isAlive;
     private volatile Exception? _failure;
@@ -113,8 +117,8 @@ public abstract class DataThread : IDisposable
         if (Interlocked.Exchange(ref _carrier, null) is not { } former)
             return false;
         former.Unseat(this);
-        // The turn that it is in, if it is in one; then all that this turn and earlier ones have brought about.
-        await _quiescence.WhenPassedAsync().ConfigureAwait(false);
+        // The turn that it is in, or that the former carrier is about to give it; then all that this turn and earlier ones have brought about.
+        await former.WhenRoundAsync().ConfigureAwait(false);
         await Task.WhenAny(former.WhenIdleAsync(), Task.Delay(_longestWaitForIdle)).ConfigureAwait(false);
         if (!_hasEnded)
             return BoardOrGoAlone(carrier);
@@ -182,7 +186,7 @@ public abstract class DataThread : IDisposable
             _isAlive = false;
         foreach (var rider in _riders)
             rider?.Leave();
-        _idle?.TrySetResult();
+        Interlocked.Exchange(ref _idle, null)?.TrySetResult();
         if (_cause is not null)
             CountAbandoned();
         _quiescence.Unregister(_turn!);
@@ -196,9 +200,10 @@ public abstract class DataThread : IDisposable
     {
         while (!_isStopping)
         {
+            Volatile.Write(ref _rounds, _rounds + 1);
             TakeTurn(-1);
             for (var i = 0; i < _readyCount; i++)
-                _riders[_readySeats[i]]?.Ride();
+                _riders[_readySeats[i]]?.Ride(this);
             _readyCount = 0;
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
         }
@@ -206,9 +211,38 @@ public abstract class DataThread : IDisposable
         Finish();
     }
 
-    // A turn of one that rides on another, in whose kernel thread this is called.
-    private void Ride()
+    /// <summary>The number of the thread that takes the present turn.</summary>
+    private protected int TurnIndex => (_host ?? this).Index;
+
+    /// <summary>
+    /// For a rider, after it has written packets: lets its carrier take so many turns meanwhile, or fewer when nothing is ready. Else they would wait for as long as the rider goes
+    /// on, in a queue that does not hold as many.
+    /// </summary>
+    private protected void LetCarrierTurn(int turns)
     {
+        if (_host is not { } carrier)
+            return;
+        var readySeats = carrier._readyCount;
+        try
+        {
+            while (turns-- > 0 && carrier.TakeTurn(0) > 0)
+            {
+            }
+        }
+        catch (Exception e)
+        {
+            // Its own defect: it throws in its own next turn.
+            carrier._failure ??= e;
+        }
+
+        // Riders that are ready now will still be then.
+        carrier._readyCount = readySeats;
+    }
+
+    // A turn of one that rides on another, in whose kernel thread this is called.
+    private void Ride(DataThread carrier)
+    {
+        _host = carrier;
         try
         {
             if (!_isStopping)
@@ -222,6 +256,10 @@ public abstract class DataThread : IDisposable
         catch (Exception e)
         {
             _cause = e;
+        }
+        finally
+        {
+            _host = null;
         }
 
         _hasEnded = true;
@@ -280,11 +318,23 @@ public abstract class DataThread : IDisposable
         _leftCarrier.Release();
     }
 
+    // Completes once it has begun a round of turns after this was called, or has ended.
+    private async Task WhenRoundAsync()
+    {
+        var before = Volatile.Read(ref _rounds);
+        while (_isAlive && Volatile.Read(ref _rounds) == before)
+        {
+            _wake.Signal();
+            await Task.Delay(1).ConfigureAwait(false);
+        }
+    }
+
     // Completes once there is nothing ready for it any more, or it has ended.
     private Task WhenIdleAsync()
     {
         var idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _idle = idle;
+        // Riders are moved one after the other: if another waited, it waits no longer.
+        Interlocked.Exchange(ref _idle, idle)?.TrySetResult();
         if (_isAlive)
             _wake.Signal();
         else
@@ -292,22 +342,25 @@ public abstract class DataThread : IDisposable
         return idle.Task;
     }
 
-    private void NoteIdle()
+    // Nested turns may tell of one that is noted already.
+    private void NoteReady(int seat)
     {
-        _idle!.TrySetResult();
-        _idle = null;
+        if (_readyCount < _readySeats.Length)
+            _readySeats[_readyCount++] = seat;
     }
 
-    private void TakeTurn(int timeoutMs)
+    // Answers how many events there were.
+    private int TakeTurn(int timeoutMs)
     {
         if (_idle is not null && timeoutMs != 0 && Epoll.Wait(0).OrThrow("look for packets") == 0)
-            NoteIdle();
+            Interlocked.Exchange(ref _idle, null)?.TrySetResult();
         var ready = Epoll.Wait(timeoutMs).OrThrow("wait for packets");
         if (_failure is { } failure)
             throw failure;
         _turn!.Enter();
         Turn(ready);
         _turn.Leave();
+        return ready;
     }
 
     private void Finish()
@@ -324,7 +377,7 @@ public abstract class DataThread : IDisposable
         if (token == WakeToken)
             _wake.Drain();
         else if (token >= RiderTokens)
-            _readySeats[_readyCount++] = (int)(uint)token;
+            NoteReady((int)(uint)token);
         else
             return false;
         return true;

@@ -28,6 +28,7 @@ public sealed unsafe class ReceiveThread : DataThread
     private readonly ReceiveBatch _batch;
     private readonly CounterBlocks _counters = new(1);
     private readonly int _queues;
+    private readonly int _budget;
     private readonly bool _isFused;
     private readonly bool _trace;
 
@@ -66,6 +67,7 @@ public sealed unsafe class ReceiveThread : DataThread
         _registry = registry;
         _observer = observer;
         _queues = options.TunnelThreads.Count;
+        _budget = options.Budget;
         _isFused = options.FuseThreads;
         _trace = options.TraceGeneve;
         _batch = new(options.ReceiveBatch);
@@ -86,7 +88,7 @@ public sealed unsafe class ReceiveThread : DataThread
     public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
 
     // Which queue of every ingress device this thread writes through: that of the thread in which the packets come back.
-    private int Queue => (Carrier?.Index ?? Index) % _queues;
+    private int Queue => TurnIndex % _queues;
 
     private protected override void Turn(int ready)
     {
@@ -196,7 +198,9 @@ public sealed unsafe class ReceiveThread : DataThread
             WriteGroup(group, now);
         _coalescer.Clear();
         _inHand -= _taken;
+        var turns = (_taken + _budget - 1) / _budget;
         _taken = 0;
+        LetCarrierTurn(turns);
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)

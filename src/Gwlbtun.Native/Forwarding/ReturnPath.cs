@@ -249,7 +249,7 @@ internal sealed unsafe class ReturnPath : IDisposable
                 first += sent.Value;
                 mayRetry = true;
             }
-            else if (!mayRetry || !ShouldRetry(socket, sent.Errno))
+            else if (!mayRetry || _entries[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
                 GiveUp(first++, sent.Errno);
@@ -279,6 +279,7 @@ internal sealed unsafe class ReturnPath : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(int index, int errno)
     {
+        // A frame that met a full queue may have gone in part: what is sent again would be there twice.
         if (_entries[index].Hop is not null && !LacksRoom(errno))
             SendSegments(index);
         else

@@ -230,7 +230,7 @@ public sealed unsafe class TunnelThread : DataThread
         var headerSpan = new Span<byte>(header, GwlbGeneveHeader.MaximumLength);
         OuterPath path = default;
         var headerLength = binding.Port.Gate.Matcher is { } matcher ? matcher.Find(packet.Probe, packet.Bytes, packet.Inner, headerSpan, out path, now) : 0;
-        if (headerLength == 0 && !TryMatchLater(binding, packet.Bytes, packet.Inner, headerSpan, out headerLength, out path, now))
+        if (headerLength == 0 && !TryMatchLater(binding, packet, headerSpan, out headerLength, out path, now))
             return false;
 
         if (packet.Virtio.GsoType != VirtioNetHeader.GsoNone)
@@ -262,13 +262,17 @@ public sealed unsafe class TunnelThread : DataThread
 
     // No flow is known for the packet. Unless it is the kernel's own, it counts as returned, and as dropped if it does not wait.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryMatchLater(QueueBinding binding, ReadOnlySpan<byte> packet, in InnerPacket inner, Span<byte> header, out int headerLength, out OuterPath path, long now)
+    private bool TryMatchLater(QueueBinding binding, in ReadPacket read, Span<byte> header, out int headerLength, out OuterPath path, long now)
     {
         headerLength = 0;
         path = default;
+        var packet = read.Bytes;
+        ref readonly var inner = ref read.Inner;
+        // A super-packet is so many.
+        var packets = Segmenter.TryCreate(read.Virtio, packet, inner, out var segments) ? (uint)segments.Count : 1;
         if (KernelChatter.Matches(packet, inner))
         {
-            binding.Counters->Drop(DropReason.KernelChatter);
+            binding.Counters->Drop(DropReason.KernelChatter, packets);
             return false;
         }
 
@@ -281,11 +285,11 @@ public sealed unsafe class TunnelThread : DataThread
                 return true;
         }
 
-        Count(binding, packet.Length, now);
+        Count(binding, packet.Length, now, packets);
         if (gate.Matcher is null)
-            binding.Counters->Drop(DropReason.ReturnDisabled);
+            binding.Counters->Drop(DropReason.ReturnDisabled, packets);
         else if (!inner.IsLaterFragment)
-            binding.Counters->Drop(DropReason.NoFlow);
+            binding.Counters->Drop(DropReason.NoFlow, packets);
         else if (headerLength < 0)
             binding.Counters->Drop(DropReason.FragmentWithoutFirst);
         return false;

@@ -28,14 +28,24 @@ public sealed class TunnelThreadPool : IDisposable
         _receiveSocket = receiveSocket;
         _quiescence = quiescence;
         _observer = observer;
-        if (options.SendSuperPackets && options.ReturnTraffic)
+        if (options.Offloads.Send && options.ReturnTraffic)
             _hops = NextHops.TryOpen(observer.OnUplinkLost, out _);
         _threads = new TunnelThread[options.TunnelThreads.Count];
-        for (var i = 0; i < _threads.Length; i++)
+        try
         {
-            _threads[i] = Create(i);
-            _threads[i].Start();
+            for (var i = 0; i < _threads.Length; i++)
+                _threads[i] = Create(i);
         }
+        catch
+        {
+            foreach (var created in _threads)
+                created?.Dispose();
+            _hops?.Dispose();
+            throw;
+        }
+
+        foreach (var thread in _threads)
+            thread.Start();
     }
 
     /// <summary>The threads, by number.</summary>

@@ -31,8 +31,8 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <summary>Packets of one <c>sendmmsg</c> at most (UIO_MAXIOV): the segments of super-packets are more than the slots.</summary>
     public const int MessageCapacity = 1024;
 
-    /// <summary>Room for the headers of one segment: those in front of the inner packet, and the longest of IP and TCP.</summary>
-    public const int HeaderStride = 512;
+    /// <summary>Room for the headers of one segment: what goes in front of the inner packet, and the inner packet's own. As slots, off the power of two.</summary>
+    public const int HeaderStride = 1024 + 64;
 
     private const int PiecesPerMessage = 2;
 

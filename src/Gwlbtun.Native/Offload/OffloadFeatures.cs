@@ -5,11 +5,12 @@ namespace Gwlbtun.Native.Offload;
 /// <summary>Which kinds of packets cross the kernel as super-packets.</summary>
 /// <param name="Into">On their way into a tunnel device.</param>
 /// <param name="OutOf">On their way out of one.</param>
-internal readonly record struct OffloadFeatures(MergeKinds Into, MergeKinds OutOf)
+/// <param name="Send">Whether the kernel takes UDP super-packets from a packet socket, and takes them apart for a device that does not.</param>
+internal readonly record struct OffloadFeatures(MergeKinds Into, MergeKinds OutOf, bool Send)
 {
-    public static readonly OffloadFeatures None = new(MergeKinds.None, MergeKinds.None);
+    public static readonly OffloadFeatures None = new(MergeKinds.None, MergeKinds.None, false);
 
-    public static readonly OffloadFeatures All = new(MergeKinds.All, MergeKinds.All);
+    public static readonly OffloadFeatures All = new(MergeKinds.All, MergeKinds.All, true);
 
     /// <summary>What a device's reader has to take off the kernel to be given them whole.</summary>
     public TunOffloads ForDevice => OffloadsFor(OutOf);

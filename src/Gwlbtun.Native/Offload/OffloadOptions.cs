@@ -18,7 +18,10 @@ public sealed record OffloadOptions
     /// <summary>UDP on its way out of a tunnel.</summary>
     public bool OutOfUdp { get; init; } = true;
 
-    internal OffloadFeatures Features => new(KindsOf(IntoTcp, IntoUdp), KindsOf(OutOfTcp, OutOfUdp));
+    /// <summary>What came out of a tunnel as a super-packet goes back to the load balancer as one.</summary>
+    public bool Send { get; init; } = true;
+
+    internal OffloadFeatures Features => new(KindsOf(IntoTcp, IntoUdp), KindsOf(OutOfTcp, OutOfUdp), Send);
 
     private static MergeKinds KindsOf(bool tcp, bool udp) =>
         (tcp ? MergeKinds.Tcp4 | MergeKinds.Tcp6 : MergeKinds.None) | (udp ? MergeKinds.Udp4 | MergeKinds.Udp6 : MergeKinds.None);

@@ -76,10 +76,12 @@ internal sealed unsafe class OffloadProbe : IDisposable
                 into |= kind;
         }
 
+        // The device gives no super-packets yet.
+        var send = wanted.Send && ComesOutUnharmed(MergeKinds.Udp4);
         var offloads = OffloadFeatures.OffloadsFor(wanted.OutOf);
         // Kernels before 6.2 know no USO.
         if (_device.SetOffload(offloads).IsError && _device.SetOffload(offloads = OffloadFeatures.OffloadsFor(wanted.OutOf & (MergeKinds.Tcp4 | MergeKinds.Tcp6))).IsError)
-            return new(into, MergeKinds.None);
+            return new(into, MergeKinds.None, send);
         var outOf = MergeKinds.None;
         foreach (var kind in _kinds)
         {
@@ -87,7 +89,7 @@ internal sealed unsafe class OffloadProbe : IDisposable
                 outOf |= kind;
         }
 
-        return new(into, outOf);
+        return new(into, outOf, send);
     }
 
     // Written as one, and seen by the host as one that is made of the same packets.
@@ -162,7 +164,7 @@ internal sealed unsafe class OffloadProbe : IDisposable
             var virtio = System.Runtime.InteropServices.MemoryMarshal.Read<VirtioNetHeader>(_buffer);
             var packet = _buffer.AsSpan(VirtioNetHeader.Length, received.Value - VirtioNetHeader.Length);
             // The packet socket hears what leaves the device, too, and anything that other programs send.
-            if (InnerPacket.TryParse(packet, out var inner) != DropReason.None || !inner.HasPorts)
+            if (InnerPacket.TryParse(packet, out var inner) != DropReason.None || !ProbePackets.IsOne(packet, inner))
                 continue;
             if (!MatchesOriginals(kind, virtio, packet, inner, ref next))
                 return false;

@@ -27,6 +27,10 @@ internal static unsafe class ProbePackets
             WriteOne(kind, i, memory.Slice((i * Stride) + VirtioNetHeader.Length, LengthOf(kind, i)));
     }
 
+    /// <summary>Whether a packet may be one of them: other programs send, too, as soon as there is a device.</summary>
+    public static bool IsOne(ReadOnlySpan<byte> packet, in InnerPacket inner) =>
+        inner.HasPorts && inner.SourcePort == Port && (inner.Version == 4 ? packet[Ipv4Format.SourceAddressOffset] == 127 : packet[Ipv6Format.SourceAddressOffset] == 0);
+
     /// <summary>Bytes of packet <paramref name="number"/>.</summary>
     public static int LengthOf(MergeKinds kind, int number) => HeaderLength(kind) + (number == Count - 1 ? LastPayload : Payload);
 

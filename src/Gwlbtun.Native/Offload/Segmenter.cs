@@ -21,7 +21,7 @@ internal unsafe ref struct Segmenter
     private readonly uint _ipSum;
     private readonly uint _transportSum;
 
-    private Segmenter(ReadOnlySpan<byte> packet, in InnerPacket inner, int headerLength, int segmentSize)
+    private Segmenter(ReadOnlySpan<byte> packet, in InnerPacket inner, int headerLength, int segmentSize, bool hasPartialChecksum)
     {
         _packet = packet;
         _inner = inner;
@@ -44,7 +44,11 @@ internal unsafe ref struct Segmenter
         }
 
         ReadOnlySpan<byte> transport = packet[inner.TransportOffset..headerLength];
-        _transportSum = InternetChecksum.Sum(transport, InternetChecksum.Sum(addresses, inner.Protocol));
+        // Behind a routing header the pseudo-header has the final destination: the kernel's own sum of it, in the field, knows it.
+        uint pseudo = hasPartialChecksum && inner.Version == 6 && inner.TransportOffset > Ipv6Format.HeaderLength
+            ? BinaryPrimitives.ReadUInt16BigEndian(transport[(inner.Protocol == IpProtocol.Tcp ? TcpFormat.ChecksumOffset : UdpFormat.ChecksumOffset)..]) + (uint)(ushort)~(packet.Length - inner.TransportOffset)
+            : InternetChecksum.Sum(addresses, inner.Protocol);
+        _transportSum = InternetChecksum.Sum(transport, pseudo);
         if (inner.Protocol == IpProtocol.Tcp)
         {
             _transportSum += Without(transport, TcpFormat.SequenceOffset)
@@ -92,9 +96,11 @@ internal unsafe ref struct Segmenter
         if (transport.Length < (isTcp ? TcpFormat.MinimumLength : UdpFormat.HeaderLength))
             return false;
         int transportLength = isTcp ? TcpFormat.HeaderLength(transport) : UdpFormat.HeaderLength;
-        if (transportLength < (isTcp ? TcpFormat.MinimumLength : UdpFormat.HeaderLength) || transportLength > transport.Length)
+        if (transportLength < (isTcp ? TcpFormat.MinimumLength : UdpFormat.HeaderLength)
+            || transportLength > transport.Length
+            || inner.TransportOffset + transportLength > SuperPacket.MaximumHeaderBytes)
             return false;
-        segmenter = new Segmenter(packet, inner, inner.TransportOffset + transportLength, virtio.GsoSize);
+        segmenter = new Segmenter(packet, inner, inner.TransportOffset + transportLength, virtio.GsoSize, (virtio.Flags & VirtioNetHeader.NeedsChecksum) != 0);
         return true;
     }
 

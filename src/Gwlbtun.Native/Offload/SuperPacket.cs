@@ -8,4 +8,7 @@ internal static class SuperPacket
 
     /// <summary>The most bytes, IP header included.</summary>
     public const int MaximumBytes = ushort.MaxValue;
+
+    /// <summary>The most bytes of headers, IP and transport together: IPv6 extension headers may take any number.</summary>
+    public const int MaximumHeaderBytes = 768;
 }

@@ -72,6 +72,15 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         return thread;
     }
 
+    /// <summary>Stops them all, and leaves none.</summary>
+    public void StopReceivers()
+    {
+        Receivers.ForEach(thread => thread.RequestStop());
+        Task.WaitAll([.. Receivers.Select(thread => thread.Completion)]);
+        Receivers.ForEach(thread => thread.Dispose());
+        Receivers.Clear();
+    }
+
     // A child process that another test is just starting holds copies of the former devices' descriptors until its exec.
     private TunnelPort OpenDevices(EniGate gate)
     {
@@ -221,10 +230,8 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
 
     public void Dispose()
     {
-        Receivers.ForEach(thread => thread.RequestStop());
-        Task.WaitAll([.. Receivers.Select(thread => thread.Completion)]);
+        StopReceivers();
         Pool.StopAsync().GetAwaiter().GetResult();
-        Receivers.ForEach(thread => thread.Dispose());
         Pool.Dispose();
         foreach (var port in _open)
             port.Dispose();

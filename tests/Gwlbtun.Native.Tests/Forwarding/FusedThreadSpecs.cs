@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Wire;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -7,6 +8,7 @@ namespace Gwlbtun.Native.Tests.Forwarding;
 public sealed class FusedThreadSpecs
 {
     private const ulong Eni = 0x1234;
+    private const int MoreThanAQueueHolds = 12_000;
 
     [Fact]
     public void Should_ride_on_the_tunnel_thread_of_its_number() => NetworkNamespace.Run(() =>
@@ -86,11 +88,13 @@ public sealed class FusedThreadSpecs
     {
         using var lab = new ForwardingLab();
         _ = lab.Establish(Eni);
-        lab.Send([.. Enumerable.Range(0, 2000).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i))]);
+        lab.StopReceivers();
+        lab.Send([.. Enumerable.Range(0, MoreThanAQueueHolds).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i))]);
+        lab.Receivers.Add(lab.StartReceiver(0));
         lab.Receivers[0].RequestStop();
 
         Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
-        Assert.Equal(Enumerable.Range(0, 2000), lab.ReceiveReturned(2000).Select(ForwardingLab.SequenceOf));
+        Assert.Equal(Enumerable.Range(0, MoreThanAQueueHolds), lab.ReceiveReturned(MoreThanAQueueHolds).Select(ForwardingLab.SequenceOf));
         Assert.True(lab.Pool.Threads[0].IsAlive);
     });
 
@@ -143,6 +147,24 @@ public sealed class FusedThreadSpecs
         Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
         Assert.Same(lab.Receivers[0], death.Thread);
         Assert.All(lab.Pool.Threads, thread => Assert.True(thread.IsAlive));
+    });
+
+    [Theory]
+    [InlineData(1, 64)]
+    [InlineData(4, 64)]
+    [InlineData(2, 1024)]
+    public void Should_return_all_of_a_backlog_that_no_queue_holds(int receivers, int batch) => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { ReceiveThreads = ThreadPlan.Unpinned(receivers), ReceiveBatch = batch }, isGathered: true);
+        _ = lab.Establish(Eni);
+        // All wait in the socket until there is somebody to take them.
+        lab.StopReceivers();
+        lab.Send([.. Enumerable.Range(0, MoreThanAQueueHolds).Select(i => ForwardingLab.Datagram(Eni, 1, sequence: i))]);
+        for (var i = 0; i < receivers; i++)
+            lab.Receivers.Add(lab.StartReceiver(i));
+
+        Assert.Equal(MoreThanAQueueHolds, lab.ReceiveReturned(MoreThanAQueueHolds).Count);
+        Assert.Equal(0ul, lab.Drops()[(int)DropReason.TunQueueOverflow]);
     });
 
     [Fact]

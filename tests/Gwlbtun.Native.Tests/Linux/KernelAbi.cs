@@ -261,6 +261,11 @@ internal static class KernelAbi
         "PortOwners.InodeColumn",
         "PortOwners.LocalAddressColumn",
         "PortOwners.StateColumn",
+        // Columns of /proc/stat.
+        "ProcessorTimes.IdleTicks",
+        "ProcessorTimes.StolenTicks",
+        "ProcessorTimes.UserTicks",
+        "ProcessorTimes.WaitTicks",
         "ReceiveBatch.ControlBytes",
         "ReceiveBatch.SlotBytes",
         "ReceiveBatch.SlotStride",
