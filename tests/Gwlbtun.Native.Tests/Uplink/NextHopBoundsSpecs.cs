@@ -15,19 +15,26 @@ public sealed class NextHopBoundsSpecs
         _ = lab.FindKnown();
         var (known, unknown, source) = (Address(Peer), Address("10.9.0.77"), Address(Source));
         Assert.Null(lab.FindAfterResolution("10.9.0.77"));
-        var found = 0;
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (uint i = 0; i < 10_000; i++)
+        // Another test's collection may take away what is left of this thread's allocation buffer, which then counts as allocated: not each time.
+        Assert.Contains(Enumerable.Range(0, 5), _ => AllocatedByLookingUp() == 0);
+
+        long AllocatedByLookingUp()
         {
-            found += lab.Hops.TryFind(known, source, out _) ? 1 : 0;
-            found += lab.Hops.TryFind(unknown, source, out _) ? 1 : 0;
-            // And 100 that were never asked for.
-            found += lab.Hops.TryFind(unknown + (i % 100 << 24), source, out _) ? 1 : 0;
-        }
+            var found = 0;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (uint i = 0; i < 10_000; i++)
+            {
+                found += lab.Hops.TryFind(known, source, out NextHop? _) ? 1 : 0;
+                found += lab.Hops.TryFind(unknown, source, out NextHop? _) ? 1 : 0;
+                // And 100 that were never asked for.
+                found += lab.Hops.TryFind(unknown + (i % 100 << 24), source, out NextHop? _) ? 1 : 0;
+            }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
-        Assert.Equal(10_000, found);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.Equal(10_000, found);
+            return allocated;
+        }
     });
 
     [Fact]
