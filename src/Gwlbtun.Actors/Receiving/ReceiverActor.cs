@@ -25,8 +25,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private readonly IActorRef _stats;
     private readonly ILogger _logger;
     private readonly ReceiveThread?[] _threads;
-    private readonly RestartHistory[] _histories;
     private readonly IReadOnlyList<int> _cores = CpuAffinity.Allowed();
+    private ThreadReplacement _replacement = null!;
     private Seating? _seating;
     private ProcessorTimes _times;
     private long _timesMs;
@@ -41,14 +41,13 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         _stats = stats;
         _logger = logger;
         _threads = new ReceiveThread?[dataPlane.Sockets.Count];
-        _histories = [.. _threads.Select(_ => new RestartHistory(_restart, Random.Shared))];
 
         Receive<StartReceiving>(_ => OnStart());
         Receive<ReceiverBacklogged>(_ => OnBacklog());
         Receive<LookForRest>(_ => OnLookForRest());
         Receive<ReceiversMoved>(_ => _isMoving = false);
-        Receive<ReceiveThreadDied>(OnThreadDied, died => died.Thread == _threads[died.Thread.Index]);
-        Receive<ReplaceThread>(replace => OnReplace(replace.Dead));
+        Receive<ReceiveThreadDied>(died => _replacement.NoteDeath(died.Thread, died.Cause), died => died.Thread == _threads[died.Thread.Index]);
+        Receive<ReplaceThread>(replace => OnReplace((ReceiveThread)replace.Dead));
         Receive<ThreadForgotten>(forgotten => forgotten.Thread.Dispose());
         Receive<StopReceiving>(_ => OnStop());
     }
@@ -59,6 +58,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     public static Props Props(DataPlane dataPlane, RestartSettings restart, IActorRef stats, ILogger logger) =>
         Akka.Actor.Props.Create(() => new ReceiverActor(dataPlane, restart, stats, logger));
+
+    protected override void PreStart() => _replacement = new ThreadReplacement(_restart, Timers, Context.System.Scheduler, _logger);
 
     protected override void PostStop() => _ = EndAsync();
 
@@ -94,38 +95,13 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         return thread;
     }
 
-    private void OnThreadDied(ReceiveThreadDied died)
-    {
-        var wait = Note(died.Thread.Index);
-        ReplaceLater(died.Thread, wait);
-        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
-    }
-
     private void OnReplace(ReceiveThread dead)
     {
-        if (_isStopping)
+        if (_isStopping || !_replacement.TryReplace(dead, () => _threads[dead.Index] = StartThread(dead.Index)))
             return;
-        try
-        {
-            _threads[dead.Index] = StartThread(dead.Index);
-        }
-        catch (LinuxException cannotStart)
-        {
-            var wait = Note(dead.Index);
-            _logger.ThreadNotReplaced(dead.Name, cannotStart.Message, (long)wait.TotalMilliseconds);
-            ReplaceLater(dead, wait);
-            return;
-        }
-
         _stats.Tell(new ReceiveThreadsChanged(Threads, dead));
         _logger.ThreadReplaced(dead.Name);
     }
-
-    /// <summary>A thread is never given up: the longest wait is the bound.</summary>
-    private TimeSpan Note(int index) => _histories[index].Note(Context.System.Scheduler.Now, out _);
-
-    private void ReplaceLater(ReceiveThread dead, TimeSpan wait) =>
-        Timers.StartSingleTimer((nameof(ReplaceThread), dead.Index), new ReplaceThread(dead), wait);
 
     private void OnStop()
     {
@@ -192,8 +168,6 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
                 await thread.MoveAsync(carrier).ConfigureAwait(false);
         }
     }
-
-    private sealed record ReplaceThread(ReceiveThread Dead);
 
     private sealed record LookForRest;
 

@@ -24,16 +24,13 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     /// <summary>For what Linux still holds when receiving has stopped, such as packets in the egress device's queue.</summary>
     private static readonly TimeSpan _flushTime = TimeSpan.FromMilliseconds(50);
 
-    private static readonly TimeSpan _betweenOpenTries = TimeSpan.FromMilliseconds(20);
-
-    private const int OpenTries = 25;
-
     private readonly TunnelServices _services;
     private readonly EniGate _gate;
     private readonly int _restarts;
     private readonly HookSubject _subject;
     private readonly string _eni;
     private readonly FlowSweep? _sweep;
+    private readonly IdleWatch _idleWatch;
 
     private TunnelPort? _port;
     private Retirement? _retirement;
@@ -47,6 +44,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         _subject = HookSubject.For(gate.EniId, services.Settings.Tunnel.ReturnTraffic);
         _eni = EniName.Hex17(gate.EniId);
         _sweep = gate.Matcher is null ? null : new FlowSweep(gate.Sweep);
+        _idleWatch = new IdleWatch(services, gate);
         Settling();
     }
 
@@ -103,32 +101,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<OpenFailed>(failed => throw new TunnelFailedException(failed.Reason));
         Receive<RetireEni>(_ => _retirement = Retirement.Stopping);
 
-        OpenAsync(_services, _gate).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
-    }
-
-    private static async Task<TunnelPort> OpenAsync(TunnelServices services, EniGate gate)
-    {
-        await FlowRoom.ReserveAsync(gate, services.Settings.Flows, services.Logger).ConfigureAwait(false);
-        return await OpenPortAsync(services, gate).ConfigureAwait(false);
-    }
-
-    /// <summary>
-    /// Makes the devices. Those of a former pair may still exist for a moment: a device goes with its last descriptor, and a hook that is just being
-    /// started holds copies of ours until its exec.
-    /// </summary>
-    private static async Task<TunnelPort> OpenPortAsync(TunnelServices services, EniGate gate)
-    {
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                return await services.Devices.StartNew(() => services.DataPlane.OpenPort(gate)).ConfigureAwait(false);
-            }
-            catch (LinuxException busy) when (busy.Error.Number == LinuxError.EBUSY && tries < OpenTries)
-            {
-                await Task.Delay(_betweenOpenTries).ConfigureAwait(false);
-            }
-        }
+        PortOpening.OpenAsync(_services, _gate).PipeTo(Self, success: port => new PortOpened(port), failure: e => new OpenFailed(e.Message));
     }
 
     private void OnPortOpened(TunnelPort port)
@@ -201,25 +174,15 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         FailWhenDown();
         TellState(EniState.Live);
         Timers.StartSingleTimer(nameof(FilterTick), FilterTick.Instance, _udevSettles);
-        WatchIdle();
+        _idleWatch.Start(Self);
         _services.Logger.TunnelCreated(_eni, _subject.Devices);
-    }
-
-    private void WatchIdle()
-    {
-        // From going live on, also when no packet has passed since.
-        var counters = _gate.Counters;
-        var since = Environment.TickCount64;
-        _services.Lifecycle.Tell(new WatchIdle(
-            _gate.EniId, Self, () => TimeSpan.FromMilliseconds(Environment.TickCount64 - Math.Max(since, counters.LastActivityMs))));
     }
 
     private void OnIdle(EndpointIdle idle)
     {
-        if (Environment.TickCount64 - _gate.Counters.LastActivityMs <= _services.Settings.Tunnel.IdleTimeout.TotalMilliseconds)
+        if (!_idleWatch.IsIdle)
         {
-            // A packet came while the message was under way.
-            WatchIdle();
+            _idleWatch.Start(Self);
             return;
         }
 
@@ -255,7 +218,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
             Context.Stop(Self);
         });
 
-        _services.Lifecycle.Tell(new UnwatchIdle(_gate.EniId));
+        _idleWatch.Stop();
         if (_retirement!.IsStopping)
         {
             _gate.Refuse(DropReason.EniRetired);

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Tunnels;
 
@@ -8,6 +9,9 @@ namespace Gwlbtun.Actors.Tunnels;
 internal sealed class EniEntry(EniGate gate, RestartHistory history)
 {
     public EniGate Gate { get; } = gate;
+
+    /// <summary>The ENI as users know it.</summary>
+    public string Name { get; } = EniName.Hex17(gate.EniId);
 
     public RestartHistory History { get; } = history;
 

@@ -17,18 +17,17 @@ namespace Gwlbtun.Actors.Tunnels;
 internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 {
     private readonly TunnelServices _services;
-    private readonly RestartSettings _restart;
     private readonly ILogger _logger;
     private readonly Dictionary<ulong, EniEntry> _enis = [];
-    private readonly Dictionary<int, RestartHistory> _threadHistories = [];
 
+    private EniRecovery _recovery = null!;
+    private ThreadReplacement _threadReplacement = null!;
     private TunnelPorts? _ports;
-    private IActorRef? _retirementAwaitedBy;
+    private FinalRetirement? _retirement;
 
     public TunnelSupervisor(TunnelServices services)
     {
         _services = services;
-        _restart = services.Settings.Restart;
         _logger = services.Logger;
 
         Receive<StartTunnels>(_ => OnStart());
@@ -37,18 +36,18 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Receive<ReleasePort>(release => OnRelease(release.Port));
         Receive<ReleaseDone>(OnReleaseDone);
         Receive<EniEnded>(OnEniEnded);
-        Receive<Rebuild>(rebuild => OnRebuild(_enis[rebuild.EniId]));
-        Receive<Unpark>(unpark => OnUnpark(_enis[unpark.EniId]));
-        Receive<SweepParked>(sweep => OnSweepParked(_enis.GetValueOrDefault(sweep.EniId)));
+        Receive<RebuildEni>(rebuild => OnRebuild(_enis[rebuild.EniId]));
+        Receive<UnparkEni>(unpark => OnUnpark(_enis[unpark.EniId]));
+        Receive<SweepParkedEni>(sweep => _recovery.SweepParked(_enis.GetValueOrDefault(sweep.EniId)));
         Receive<EniForgotten>(OnEniForgotten);
         Receive<PortFaulted>(fault => Find(fault.Port)?.Actor?.Forward(fault));
         Receive<LinkChanged>(changed => OnLinkChanged(changed.Link));
         Receive<LinkEventsLost>(_ => OnLinkEventsLost());
-        Receive<TunnelThreadDied>(OnThreadDied);
-        Receive<ReplaceThread>(replace => OnReplaceThread(replace.Dead));
+        Receive<TunnelThreadDied>(died => _threadReplacement.NoteDeath(died.Thread, died.Cause));
+        Receive<ReplaceThread>(replace => OnReplaceThread((TunnelThread)replace.Dead));
         Receive<ThreadForgotten>(forgotten => forgotten.Thread.Dispose());
         Receive<RetireTunnels>(_ => OnRetireAll());
-        Receive<HookFinished>(OnDestroyFinished);
+        Receive<HookFinished>(finished => _retirement!.OnDestroyFinished(_enis[finished.EniId]));
         Receive<StopTunnelThreads>(_ => OnStopThreads());
     }
 
@@ -56,7 +55,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 
     public static Props Props(TunnelServices services) => Akka.Actor.Props.Create(() => new TunnelSupervisor(services));
 
-    private bool IsRetiring => _retirementAwaitedBy is not null;
+    private bool IsRetiring => _retirement is not null;
 
     /// <summary>
     /// An endpoint's actor that fails is stopped: what it leaves is cleared away first, and another takes its place after a wait.
@@ -70,6 +69,14 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
             return Directive.Stop;
         },
         loggingEnabled: false);
+
+    protected override void PreStart()
+    {
+        var restart = _services.Settings.Restart;
+        var clock = Context.System.Scheduler;
+        _recovery = new EniRecovery(restart, Timers, clock, _services.Stats, _logger);
+        _threadReplacement = new ThreadReplacement(restart, Timers, clock, _logger);
+    }
 
     protected override void PostStop() => _ = _ports?.DisposeAsync().AsTask();
 
@@ -105,9 +112,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
             return;
         }
 
-        var eni = EniName.Hex17(gate.EniId);
-        _logger.EniFirstSeen(eni);
-        var entry = new EniEntry(gate, new RestartHistory(_restart, Random.Shared));
+        var entry = new EniEntry(gate, new RestartHistory(_services.Settings.Restart, Random.Shared));
+        _logger.EniFirstSeen(entry.Name);
         _enis.Add(gate.EniId, entry);
         Spawn(entry, EniState.Creating, problem: null);
     }
@@ -116,8 +122,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     {
         entry.Failure = null;
         entry.IsRebuildDue = false;
-        entry.Actor = Context.ActorOf(
-            EniActor.Props(_services, entry.Gate, entry.Restarts), $"eni-{EniName.Hex17(entry.Gate.EniId)}-{entry.Incarnation++}");
+        entry.Actor = Context.ActorOf(EniActor.Props(_services, entry.Gate, entry.Restarts), $"eni-{entry.Name}-{entry.Incarnation++}");
         Context.WatchWith(entry.Actor, new EniEnded(entry.Gate.EniId));
         _services.Stats.Tell(entry.State(state, problem));
     }
@@ -129,22 +134,17 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
             return;
         entry.Failure = reason;
         if (reason is not TunnelFailedException)
-            _logger.EniDefect(reason, EniName.Hex17(entry.Gate.EniId));
+            _logger.EniDefect(reason, entry.Name);
     }
 
     private void OnEniEnded(EniEnded ended)
     {
         var entry = _enis[ended.EniId];
         entry.Actor = null;
-        if (IsRetiring)
-        {
-            // It failed on its way out: what its CREATE added is being undone, and waited for.
-            if (entry.Failure is not null)
-                AwaitDestroy(entry);
-            LookWhetherAllRetired();
-        }
+        if (_retirement is not null)
+            _retirement.OnActorEnded(entry);
         else if (entry.Failure is { } failure)
-            OnFailed(entry, failure);
+            _recovery.NoteFailure(entry, failure);
         else
             Remove(entry);
     }
@@ -174,61 +174,13 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         }
     }
 
-    // ---- failure and rebuilding ----
-
-    private void OnFailed(EniEntry entry, Exception failure)
-    {
-        var eni = EniName.Hex17(entry.Gate.EniId);
-        var reason = failure.Message.TrimEnd('.');
-        var wait = entry.History.Note(Context.System.Scheduler.Now, out var isExhausted);
-        if (failure is CreateHookFailedException || isExhausted)
-        {
-            if (isExhausted)
-                reason = $"{reason} (failure {entry.History.Failures} within {_restart.Window.TotalSeconds} s)";
-            Park(entry, reason);
-            return;
-        }
-
-        _services.Stats.Tell(entry.State(EniState.Rebuilding, reason));
-        Timers.StartSingleTimer((nameof(Rebuild), entry.Gate.EniId), new Rebuild(entry.Gate.EniId), wait);
-        var milliseconds = (long)wait.TotalMilliseconds;
-        _logger.TunnelFailed(eni, reason, milliseconds, entry.History.Failures, _restart.MaxTries, _restart.Window.TotalSeconds);
-    }
-
-    /// <summary>Drops the endpoint's packets, for a time that gives whoever is at fault a chance.</summary>
-    private void Park(EniEntry entry, string reason)
-    {
-        var eni = EniName.Hex17(entry.Gate.EniId);
-        entry.Gate.Refuse(DropReason.EniParked);
-        ScheduleSweep(entry, FlowSweep.BetweenRounds);
-        _services.Stats.Tell(entry.State(EniState.Parked, reason));
-        if (_restart.ParkTimeout == TimeSpan.Zero)
-        {
-            _logger.EniParked(eni, reason);
-            return;
-        }
-
-        Timers.StartSingleTimer((nameof(Unpark), entry.Gate.EniId), new Unpark(entry.Gate.EniId), _restart.ParkTimeout);
-        _logger.EniParkedFor(eni, _restart.ParkTimeout.TotalSeconds, reason);
-    }
-
-    /// <summary>A parked endpoint has no actor that would forget its idle flows, and what it keeps is missing to the others.</summary>
-    private void OnSweepParked(EniEntry? entry)
-    {
-        if (entry is { Actor: null, Sweep: { } sweep })
-            ScheduleSweep(entry, sweep.Slice(Environment.TickCount64));
-    }
-
-    private void ScheduleSweep(EniEntry entry, TimeSpan wait) =>
-        Timers.StartSingleTimer((nameof(SweepParked), entry.Gate.EniId), new SweepParked(entry.Gate.EniId), wait);
+    // ---- rebuilding ----
 
     private void OnUnpark(EniEntry entry)
     {
         if (IsRetiring)
             return;
-        entry.History.Clear();
-        entry.Gate.Hold();
-        _logger.EniUnparked(EniName.Hex17(entry.Gate.EniId));
+        _recovery.Unpark(entry);
         OnRebuild(entry);
     }
 
@@ -273,7 +225,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         entry.PortsReleasing--;
         if (entry.IsRebuildDue)
             OnRebuild(entry);
-        LookWhetherAllRetired();
+        _retirement?.LookWhetherComplete();
     }
 
     private void OnLinkChanged(LinkEvent link)
@@ -291,32 +243,11 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 
     // ---- threads ----
 
-    private void OnThreadDied(TunnelThreadDied died)
-    {
-        if (!_threadHistories.TryGetValue(died.Thread.Index, out var history))
-            _threadHistories.Add(died.Thread.Index, history = new RestartHistory(_restart, Random.Shared));
-        var wait = history.Note(Context.System.Scheduler.Now, out _);
-        Timers.StartSingleTimer((nameof(ReplaceThread), died.Thread.Index), new ReplaceThread(died.Thread), wait);
-        _logger.ThreadDied(died.Cause, died.Thread.Name, (long)wait.TotalMilliseconds);
-    }
-
     private void OnReplaceThread(TunnelThread dead)
     {
-        if (IsRetiring)
+        if (IsRetiring || !_threadReplacement.TryReplace(dead, () => _ports!.Replace(dead)))
             return;
-        try
-        {
-            _ports!.Replace(dead);
-        }
-        catch (LinuxException cannotStart)
-        {
-            var wait = _threadHistories[dead.Index].Note(Context.System.Scheduler.Now, out _);
-            _logger.ThreadNotReplaced(dead.Name, cannotStart.Message, (long)wait.TotalMilliseconds);
-            Timers.StartSingleTimer((nameof(ReplaceThread), dead.Index), new ReplaceThread(dead), wait);
-            return;
-        }
-
-        _services.Stats.Tell(new TunnelThreadsChanged(_ports.Threads, dead));
+        _services.Stats.Tell(new TunnelThreadsChanged(_ports!.Threads, dead));
         _logger.ThreadReplaced(dead.Name);
     }
 
@@ -324,52 +255,11 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 
     private void OnRetireAll()
     {
-        _retirementAwaitedBy = Sender;
-        foreach (var entry in _enis.Values)
-        {
-            if (entry.Actor is not null)
-            {
-                entry.Actor.Tell(RetireEni.Instance);
-                continue;
-            }
-
-            // Between two tunnels, or parked: the DESTROY of the last one may still run.
-            AwaitDestroy(entry);
-        }
-
-        LookWhetherAllRetired();
-    }
-
-    private void AwaitDestroy(EniEntry entry)
-    {
-        entry.Gate.Refuse(DropReason.EniRetired);
-        entry.AwaitsDestroy = true;
-        _services.Lifecycle.Tell(new RunDestroy(HookSubject.For(entry.Gate.EniId, _services.Settings.Tunnel.ReturnTraffic)));
-    }
-
-    private void OnDestroyFinished(HookFinished finished)
-    {
-        _enis[finished.EniId].AwaitsDestroy = false;
-        LookWhetherAllRetired();
-    }
-
-    private void LookWhetherAllRetired()
-    {
-        if (_retirementAwaitedBy is null || !_enis.Values.All(entry => entry.IsAtRest))
-            return;
-        _retirementAwaitedBy.Tell(new TunnelsRetired());
-        _retirementAwaitedBy = ActorRefs.Nobody;
+        _retirement = new FinalRetirement(_enis, _services, Sender);
+        _retirement.Begin();
     }
 
     private sealed record EniEnded(ulong EniId);
 
-    private sealed record Rebuild(ulong EniId);
-
-    private sealed record Unpark(ulong EniId);
-
-    private sealed record SweepParked(ulong EniId);
-
     private sealed record ReleaseDone(TunnelPort Port, IActorRef Owner);
-
-    private sealed record ReplaceThread(TunnelThread Dead);
 }
