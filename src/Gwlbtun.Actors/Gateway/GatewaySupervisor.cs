@@ -45,6 +45,8 @@ internal sealed class GatewaySupervisor : ReceiveActor
         Receive<ReceivingStarted>(_ => _startAwaitedBy.Tell(new GatewayStarted()));
         Receive<StartFailed>(failed => _startAwaitedBy.Tell(failed));
 
+        Receive<CarrierReplaced>(replaced => _receiver.Forward(replaced));
+
         Receive<BeginShutdown>(_ => _stats.Tell(ShutdownBegun.Instance));
         Receive<StopReceiving>(stop => _receiver.Forward(stop));
         Receive<RetireTunnels>(retire => _tunnels.Forward(retire));

@@ -32,6 +32,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private long _timesMs;
     private TimeSpan _processTime;
     private bool _isMoving;
+    private bool _isReseatDue;
     private bool _isStopping;
 
     public ReceiverActor(DataPlane dataPlane, RestartSettings restart, IActorRef stats, ILogger logger)
@@ -45,7 +46,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         Receive<StartReceiving>(_ => OnStart());
         Receive<ReceiverBacklogged>(_ => OnBacklog());
         Receive<LookForRest>(_ => OnLookForRest());
-        Receive<ReceiversMoved>(_ => _isMoving = false);
+        Receive<CarrierReplaced>(_ => OnCarrierReplaced());
+        Receive<ReceiversMoved>(_ => OnMoved());
         Receive<ReceiveThreadDied>(died => _replacement.NoteDeath(died.Thread, died.Cause), died => died.Thread == _threads[died.Thread.Index]);
         Receive<ReplaceThread>(replace => OnReplace((ReceiveThread)replace.Dead));
         Receive<ThreadForgotten>(forgotten => forgotten.Thread.Dispose());
@@ -138,6 +140,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         _seating.Spread();
         _processTime = Environment.CpuUsage.TotalTime;
         Timers.StartPeriodicTimer(nameof(LookForRest), new LookForRest(), _restInterval);
+        _logger.ReceiversSpread(_seating.Width);
         Reseat(_seating);
     }
 
@@ -149,13 +152,30 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
             return;
         _seating.Gather();
         Timers.Cancel(nameof(LookForRest));
+        _logger.ReceiversSpread(_seating.Width);
         Reseat(_seating);
+    }
+
+    // Those that rode on the dead one run by themselves until they are seated again.
+    private void OnCarrierReplaced()
+    {
+        if (_isStopping || _seating is null)
+            return;
+        _isReseatDue = _isMoving;
+        if (!_isMoving)
+            Reseat(_seating);
+    }
+
+    private void OnMoved()
+    {
+        _isMoving = false;
+        if (_isReseatDue)
+            OnCarrierReplaced();
     }
 
     private void Reseat(Seating seating)
     {
         _isMoving = true;
-        _logger.ReceiversSpread(seating.Width);
         MoveAsync([.. Threads], seating).PipeTo(Self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
     }
 
@@ -164,7 +184,11 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     {
         foreach (var thread in threads)
         {
-            if (thread.Carrier is { } former && seating.CarrierOf(thread) is { } carrier && carrier != former)
+            if (seating.CarrierOf(thread) is not { } carrier || thread.Carrier == carrier)
+                continue;
+            if (thread.Carrier is null)
+                await thread.BoardAsync(carrier, seating.ReaderOf(thread)).ConfigureAwait(false);
+            else
                 await thread.MoveAsync(carrier).ConfigureAwait(false);
         }
     }

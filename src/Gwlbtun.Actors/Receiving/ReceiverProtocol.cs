@@ -28,3 +28,9 @@ internal sealed record ReceiverBacklogged : IReceiverMessage
 /// <param name="Thread">The thread.</param>
 /// <param name="Cause">Why it ended.</param>
 internal sealed record ReceiveThreadDied(ReceiveThread Thread, Exception Cause) : IReceiverMessage;
+
+/// <summary>A tunnel thread runs in the place of one that died: the receive threads that rode on that one may ride again.</summary>
+internal sealed record CarrierReplaced : IReceiverMessage
+{
+    public static readonly CarrierReplaced Instance = new();
+}

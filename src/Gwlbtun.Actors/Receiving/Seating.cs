@@ -33,6 +33,9 @@ internal sealed class Seating(IReadOnlyList<TunnelThread> tunnelThreads, bool is
         return thread.Index < tunnelThreads.Count && thread.CanRideOn(tunnelThreads[thread.Index]) ? tunnelThreads[thread.Index] : null;
     }
 
+    /// <summary>Which tunnel thread reads what a receive thread writes while it runs by itself. There must be one.</summary>
+    public TunnelThread ReaderOf(ReceiveThread thread) => tunnelThreads[thread.Index % tunnelThreads.Count];
+
     public void Spread() => Width = Math.Min(Width * 2, tunnelThreads.Count);
 
     public void Gather() => Width = 1;

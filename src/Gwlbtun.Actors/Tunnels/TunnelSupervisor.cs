@@ -2,6 +2,7 @@ using Akka.Actor;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Gateway;
 using Gwlbtun.Actors.Lifecycle;
+using Gwlbtun.Actors.Receiving;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Linux;
@@ -248,6 +249,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         if (IsRetiring || !_threadReplacement.TryReplace(dead, () => _ports!.Replace(dead)))
             return;
         _services.Stats.Tell(new TunnelThreadsChanged(_ports!.Threads, dead));
+        Context.Parent.Tell(CarrierReplaced.Instance);
         _logger.ThreadReplaced(dead.Name);
     }
 

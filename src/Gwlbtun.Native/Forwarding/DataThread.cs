@@ -37,6 +37,9 @@ public abstract class DataThread : IDisposable
     // In whose kernel thread it takes the present turn. Unlike the carrier, no other thread changes it meanwhile.
     private DataThread? _host;
     private bool _startsAsRider;
+
+    // Whoever waits for it to leave its own kernel thread, to ride from then on.
+    private TaskCompletionSource? _aside;
     private int _seat;
     private volatile DataThread?[] _riders = [];
     private readonly int[] _readySeats = new int[EventsPerTurn];
@@ -111,7 +114,7 @@ public abstract class DataThread : IDisposable
     /// Has it ride on another carrier. Packets keep their order: what the former carrier has in hand goes first, for which the rider waits. Its owner
     /// alone calls, and awaits the end before it calls again.
     /// </summary>
-    /// <returns>False when it rides on none, or has ended.</returns>
+    /// <returns>False when it goes on by itself, or has ended.</returns>
     public async Task<bool> MoveAsync(DataThread carrier)
     {
         if (Interlocked.Exchange(ref _carrier, null) is not { } former)
@@ -119,11 +122,30 @@ public abstract class DataThread : IDisposable
         former.Unseat(this);
         // The turn that it is in, or that the former carrier is about to give it; then all that this turn and earlier ones have brought about.
         await former.WhenRoundAsync().ConfigureAwait(false);
-        await Task.WhenAny(former.WhenIdleAsync(), Task.Delay(_longestWaitForIdle)).ConfigureAwait(false);
+        await former.WhenIdleForAWhileAsync().ConfigureAwait(false);
         if (!_hasEnded)
             return BoardOrGoAlone(carrier);
         _leftCarrier.Release();
         return false;
+    }
+
+    /// <summary>
+    /// Has one that takes its turns in its own kernel thread, because its carrier ended, ride again. Its owner alone calls, and awaits the end
+    /// before it calls again.
+    /// </summary>
+    /// <param name="carrier">On which it is to ride.</param>
+    /// <param name="reader">The thread that reads what it has written by itself, and that goes first with what it has in hand.</param>
+    /// <returns>False when it goes on by itself, or has ended.</returns>
+    public async Task<bool> BoardAsync(DataThread carrier, DataThread reader)
+    {
+        var aside = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _aside, aside);
+        if (_isAlive)
+            _wake.Signal();
+        if (await Task.WhenAny(aside.Task, Completion).ConfigureAwait(false) == Completion)
+            return false;
+        await reader.WhenIdleForAWhileAsync().ConfigureAwait(false);
+        return BoardOrGoAlone(carrier);
     }
 
     /// <summary>Asks the thread to finish what is in flight and end; <see cref="Completion"/> says when it has.</summary>
@@ -206,9 +228,20 @@ public abstract class DataThread : IDisposable
                 _riders[_readySeats[i]]?.Ride(this);
             _readyCount = 0;
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
+            // One that is to stop has no turn left that would notice it on a carrier.
+            if (_aside is not null && !_isStopping && !TryStepAside())
+                return;
         }
 
         Finish();
+    }
+
+    // Out of its own kernel thread until it has no carrier any more; false when it has come to its end meanwhile.
+    private bool TryStepAside()
+    {
+        Interlocked.Exchange(ref _aside, null)?.TrySetResult();
+        _leftCarrier.Wait();
+        return !_hasEnded;
     }
 
     /// <summary>The number of the thread that takes the present turn.</summary>
@@ -246,11 +279,10 @@ public abstract class DataThread : IDisposable
         try
         {
             if (!_isStopping)
-            {
                 TakeTurn(0);
+            // Looked at again: the turn may have taken in the very signal to stop.
+            if (!_isStopping)
                 return;
-            }
-
             Finish();
         }
         catch (Exception e)
@@ -328,6 +360,8 @@ public abstract class DataThread : IDisposable
             await Task.Delay(1).ConfigureAwait(false);
         }
     }
+
+    private async Task WhenIdleForAWhileAsync() => await Task.WhenAny(WhenIdleAsync(), Task.Delay(_longestWaitForIdle)).ConfigureAwait(false);
 
     // Completes once there is nothing ready for it any more, or it has ended.
     private Task WhenIdleAsync()

@@ -49,6 +49,25 @@ public sealed class DataThreadSpecs : GatewayKit
         await Log.Contains("gwlbtun U000 died; another starts in 400 ms");
     }
 
+    [Fact]
+    public async Task Should_have_the_receive_threads_ride_again_when_the_thread_that_carried_them_is_replaced()
+    {
+        await StartAsync();
+        var carrier = await ThreadAsync("gwlbtun T000");
+        Assert.All(Reports.Receivers.Threads, receiver => Assert.Same(carrier, receiver.Carrier));
+        carrier.Fail(new InvalidOperationException("A defect."));
+        await Log.Contains("gwlbtun T000 died");
+        Assert.All(Reports.Receivers.Threads, receiver => Assert.Null(receiver.Carrier));
+
+        Advance(_firstBackoff);
+        await Log.Contains("gwlbtun T000 runs again");
+
+        var another = await ThreadAsync("gwlbtun T000");
+        await UntilAsync(() => Task.FromResult(Reports.Receivers.Threads.All(receiver => receiver.Carrier == another)));
+        Send(5);
+        await DeliveredAsync(5);
+    }
+
     /// <summary>The thread of that name, when all are well.</summary>
     private async Task<DataThread> ThreadAsync(string name)
     {

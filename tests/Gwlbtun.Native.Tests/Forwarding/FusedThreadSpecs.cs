@@ -50,17 +50,60 @@ public sealed class FusedThreadSpecs
     {
         using var lab = new ForwardingLab();
         _ = lab.Establish(Eni);
-        var dead = lab.Pool.Threads[0];
-        dead.Fail(new InvalidOperationException("A defect."));
-        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
-        Assert.Same(dead, death.Thread);
-        lab.Pool.Replace(dead);
-        dead.Dispose();
+
+        FailCarrier(lab);
 
         Exchange(lab);
-
         Assert.Empty(lab.Deaths);
         Assert.True(lab.Receivers[0].IsAlive);
+        Assert.Null(lab.Receivers[0].Carrier);
+    });
+
+    [Fact]
+    public void Should_lose_nothing_and_keep_the_order_while_it_boards_again_and_again() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        int sent = 0, returned = 0;
+        for (var round = 0; round < 10; round++)
+        {
+            FailCarrier(lab);
+            var boarding = lab.Receivers[0].BoardAsync(lab.Pool.Threads[round % 2], lab.Pool.Threads[0]);
+            while (!boarding.IsCompleted || returned < sent)
+            {
+                if (!boarding.IsCompleted && sent - returned < 512)
+                    lab.Send([.. Enumerable.Range(0, 32).Select(_ => ForwardingLab.Datagram(Eni, 1, sequence: sent++))]);
+                lab.ReceiveSequences(sequence => Assert.Equal(returned++, sequence));
+            }
+
+            Assert.True(boarding.GetAwaiter().GetResult());
+            Assert.Same(lab.Pool.Threads[round % 2], lab.Receivers[0].Carrier);
+            Exchange(lab);
+        }
+    });
+
+    [Fact]
+    public void Should_stop_although_it_is_boarding() => NetworkNamespace.Run(() =>
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            using var lab = new ForwardingLab();
+            FailCarrier(lab);
+            var boarding = lab.Receivers[0].BoardAsync(lab.Pool.Threads[0], lab.Pool.Threads[0]);
+            lab.Receivers[0].RequestStop();
+            Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+            _ = boarding.GetAwaiter().GetResult();
+        }
+    });
+
+    [Fact]
+    public void Should_not_board_when_it_has_ended() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab();
+        lab.Receivers[0].RequestStop();
+        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+
+        Assert.False(lab.Receivers[0].BoardAsync(lab.Pool.Threads[0], lab.Pool.Threads[0]).GetAwaiter().GetResult());
         Assert.Null(lab.Receivers[0].Carrier);
     });
 
@@ -177,6 +220,15 @@ public sealed class FusedThreadSpecs
 
         Assert.All(lab.Receivers, receiver => Assert.Same(lab.Pool.Threads[0], receiver.Carrier));
     });
+
+    private static void FailCarrier(ForwardingLab lab)
+    {
+        var dead = (TunnelThread)lab.Receivers[0].Carrier!;
+        dead.Fail(new InvalidOperationException("A defect."));
+        Assert.True(lab.Deaths.TryTake(out _, TimeSpan.FromSeconds(5)));
+        lab.Pool.Replace(dead);
+        dead.Dispose();
+    }
 
     private static void Exchange(ForwardingLab lab)
     {
