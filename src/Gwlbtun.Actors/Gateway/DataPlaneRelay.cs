@@ -16,6 +16,7 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
 {
     private readonly ILogger _geneve;
     private readonly ILogger _tunnel;
+    private int _hasToldOfSteering;
     private IActorRef _receiver = ActorRefs.Nobody;
     private IActorRef _tunnels = ActorRefs.Nobody;
 
@@ -55,6 +56,14 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
     public void OnUplinkLost(Exception cause) => UplinkLost(_tunnel, cause);
 
     /// <inheritdoc/>
+    /// <remarks>Logged once: what the kernel does not want from us for one device, it does not want for any.</remarks>
+    public void OnSteeringRefused(LinuxError error)
+    {
+        if (Interlocked.Exchange(ref _hasToldOfSteering, 1) == 0)
+            NoSteering(_tunnel, error);
+    }
+
+    /// <inheritdoc/>
     public void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet)
     {
         var logger = point == PacketTracePoint.FromLoadBalancer ? _geneve : _tunnel;
@@ -70,6 +79,9 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Routes and neighbours of the uplink are no longer followed: super-packets are sent segment by segment, at a higher cost, until a restart.")]
     private static partial void UplinkLost(ILogger logger, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Packets come back through whichever thread's queue their flow falls to, which wakes more threads (tunnel.steering): no eBPF program can be attached: {Error}. Grant CAP_BPF, or switch tunnel.steering off.")]
+    private static partial void NoSteering(ILogger logger, LinuxError error);
 
     [LoggerMessage(Level = LogLevel.Trace, Message = "ENI {Eni}: received {Length} bytes: {Hex}")]
     private static partial void Received(ILogger logger, string eni, int length, string hex);

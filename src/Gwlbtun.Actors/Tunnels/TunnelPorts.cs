@@ -39,6 +39,8 @@ internal sealed class TunnelPorts : IAsyncDisposable
 
     public bool UsesBoundSockets => _pool.UsesBoundSockets;
 
+    public LinuxError? UplinkError => _pool.UplinkError;
+
     /// <summary>Every device of every port, with its port.</summary>
     public IEnumerable<(TunnelPort Port, TunDevice Device)> Devices
     {

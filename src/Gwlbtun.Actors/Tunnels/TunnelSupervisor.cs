@@ -97,6 +97,8 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 
         if (_ports.UsesBoundSockets)
             _logger.UsesBoundSockets();
+        if (_ports.UplinkError is { } error)
+            _logger.UplinkNotFollowed(error);
         _services.Stats.Tell(new TunnelThreadsChanged(_ports.Threads, Replaced: null));
         Sender.Tell(new TunnelsStarted());
     }

@@ -23,6 +23,9 @@ public interface IDataPlaneObserver
     /// <summary>It is no longer known where super-packets leave: from now on their segments are sent one by one.</summary>
     void OnUplinkLost(Exception cause);
 
+    /// <summary>A device of a port does without steering (<see cref="DataPlaneOptions.SteerReturns"/>): what comes back through it is spread by flow. Told for each device.</summary>
+    void OnSteeringRefused(LinuxError error);
+
     /// <summary>A packet, while tracing is on: the Geneve datagram as received, or the packet read from a tunnel.</summary>
     void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet);
 }

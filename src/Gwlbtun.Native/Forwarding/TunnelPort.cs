@@ -50,8 +50,8 @@ public sealed unsafe class TunnelPort : IDisposable
             {
                 foreach (var device in (TunDevice?[])[ingress, egress])
                 {
-                    if (device is not null)
-                        _ = QueueSteering.TryAttach(device, ingress.InterfaceIndex, out _);
+                    if (device is not null && !QueueSteering.TryAttach(device, ingress.InterfaceIndex, out var refusal))
+                        observer.OnSteeringRefused(refusal);
                 }
             }
 

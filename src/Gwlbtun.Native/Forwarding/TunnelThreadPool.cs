@@ -29,7 +29,11 @@ public sealed class TunnelThreadPool : IDisposable
         _quiescence = quiescence;
         _observer = observer;
         if (options.Offloads.Send && options.ReturnTraffic)
-            _hops = NextHops.TryOpen(observer.OnUplinkLost, out _);
+        {
+            _hops = NextHops.TryOpen(observer.OnUplinkLost, out var error);
+            UplinkError = _hops is null ? error : null;
+        }
+
         _threads = new TunnelThread[options.TunnelThreads.Count];
         try
         {
@@ -53,6 +57,9 @@ public sealed class TunnelThreadPool : IDisposable
 
     /// <summary>Whether packets return through bound UDP sockets, because a raw socket could not be had (CAP_NET_RAW).</summary>
     public bool UsesBoundSockets { get; private set; }
+
+    /// <summary>Why the uplink's routes and neighbours cannot be followed, so that no super-packet leaves whole; null when they are, or need not be.</summary>
+    public LinuxError? UplinkError { get; }
 
     /// <summary>Has the port's devices read from now on.</summary>
     public void Attach(TunnelPort port)

@@ -224,6 +224,10 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
 
     public void OnUplinkLost(Exception cause) => UplinkLosses.Add(cause);
 
+    public void OnSteeringRefused(LinuxError error)
+    {
+    }
+
     public void OnPacketTrace(PacketTracePoint point, ulong eniId, ReadOnlySpan<byte> packet)
     {
     }
