@@ -48,11 +48,8 @@ public unsafe class ForwardingSpecs
         DataThread[] threads = [.. lab.Receivers, .. lab.Pool.Threads];
         // Long enough for the runtime to compile the packet path in its last form, which costs a thread a few bytes once.
         Pump(lab, 300_000);
-        var before = threads.Select(thread => thread.AllocatedBytes).ToArray();
 
-        Pump(lab, 1_000_000);
-
-        Assert.Equal(before, threads.Select(thread => thread.AllocatedBytes));
+        Assert.Equal(0, Allocations.InLeastRound(() => Pump(lab, 1_000_000), () => threads.Sum(thread => thread.AllocatedBytes)));
         Assert.Equal(0ul, lab.Drops().Aggregate(0ul, (sum, count) => sum + count));
     });
 
