@@ -1,6 +1,6 @@
 #!/bin/bash
 # create-nat.sh for endpoints whose clients may have the same addresses, even the same address and port towards the same
-# server: each endpoint's connections are tracked in a zone of its own.
+# server: each endpoint's connections are tracked in a zone of its own, and leave with ports chosen at random.
 # On EC2 the instance needs its source/destination check off.
 
 # shellcheck source=example-scripts/hook-functions.sh

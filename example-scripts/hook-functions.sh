@@ -156,13 +156,16 @@ mark_endpoint() {
   each_ip ip rule add fwmark "$mark" lookup "$table" pref $((rule_pref + 1))
 }
 
+# How NAT chooses the port that a connection leaves with: the client's own one if that is free.
+port_choice=()
+
 # Lets what comes in on gwi leave by the uplink with this host's address, and the replies come back to gwo.
 nat_out_of_uplink() {
   local uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
   [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
   each_ip ip rule add iif "$gwi" lookup main pref "$rule_pref"
   each_ip iptables -t mangle -A PREROUTING -i "$uplink" -m connmark --mark "$mark" -j MARK --set-xmark "$mark"
-  each_ip iptables -t nat -A POSTROUTING -o "$uplink" -m mark --mark "$mark" -j MASQUERADE
+  each_ip iptables -t nat -A POSTROUTING -o "$uplink" -m mark --mark "$mark" -j MASQUERADE "${port_choice[@]}"
   each_ip iptables -A FORWARD -i "$gwi" -o "$uplink" -j ACCEPT
   each_ip iptables -A FORWARD -i "$uplink" -o "$gwo" -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
   # Uplink and tunnel rarely have the same MTU: let TCP know the smaller one.
@@ -172,8 +175,14 @@ nat_out_of_uplink() {
 }
 
 # Tells connections of this endpoint from those of another with the same addresses and ports. The zone is that of the
-# original direction alone: replies meet the one address of the uplink, where NAT has kept the ports apart.
-track_apart() { each_ip iptables -t raw -A PREROUTING -i "$gwi" -j CT --zone-orig "$number"; }
+# original direction alone: replies meet the one address of the uplink, where NAT keeps the ports apart. Linux chooses a port
+# first and takes it later (nf_conntrack_confirm): of two connections that begin with the same ports at the same moment on two
+# CPUs, both would leave with the client's port, and the later one's first packet is dropped (insert_failed in `conntrack -S`).
+# So the ports are chosen at random here.
+track_apart() {
+  each_ip iptables -t raw -A PREROUTING -i "$gwi" -j CT --zone-orig "$number"
+  port_choice=(--random-fully)
+}
 
 # Sends what services on this host answer to clients of this endpoint back through gwo. An accepted TCP connection takes the
 # mark of its first packet; other answers are routed anew in OUTPUT, and need any route to the client (the default one) until there.
