@@ -35,6 +35,11 @@ check() {
   return 1
 }
 shell_scripts() { grep -rlE --exclude-dir={.git,artifacts,bin,obj} '^#!.*\b(ba)?sh\b|^# shellcheck shell=' .; }
+await_format() {
+  [ -n "$format" ] || return
+  check "Format" wait "$format" || cat "$results/format.log"
+  format=
+}
 # Adds up the counters of one project's results; a run that broke off is a failure of its own.
 count() {
   local code=$1 trx=$2 counters total=0 executed=0 good=0
@@ -56,7 +61,9 @@ mkdir -p "$results"
 check "Restore, with the locked versions" dotnet restore gwlbtun.sln --locked-mode -v q || finish
 check "Build" dotnet build gwlbtun.sln -c Release --no-restore -v q -clp:NoSummary || finish
 check "Publish" dotnet publish src/Gwlbtun.Actors -c Release --no-restore -v q -o "$artifacts/gwlbtun" || finish
-check "Format" dotnet format gwlbtun.sln --verify-no-changes --no-restore
+# On one core, beside what follows; awaited before the end-to-end tests, which mind the company.
+dotnet format gwlbtun.sln --verify-no-changes --no-restore >"$results/format.log" 2>&1 &
+format=$!
 mapfile -t scripts < <(shell_scripts)
 check "Shell scripts" shellcheck -x "${scripts[@]}"
 
@@ -68,10 +75,12 @@ for project in tests/*.Tests; do
     for word in "$@"; do [[ $name == *"$word"* ]] && break; done
     [[ $name == *"$word"* ]] || continue
   fi
+  [[ $name == *EndToEnd* ]] && await_format
   stage "$name"
   dotnet test "$project" -c Release --no-build --results-directory "$results" \
     --logger "console;verbosity=minimal" --logger "trx;LogFileName=$name.trx" \
     --blame-hang --blame-hang-timeout 5m --blame-hang-dump-type none ${FILTER:+--filter "FullyQualifiedName~$FILTER"}
   count $? "$results/$name.trx"
 done
+await_format
 finish
