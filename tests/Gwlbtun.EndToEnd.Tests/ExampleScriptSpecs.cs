@@ -88,7 +88,7 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
 
     /// <summary>
     /// Linux drops the first packet of one of two connections that begin with the same ports on two CPUs at the same moment, unless NAT chooses
-    /// the ports at random. A packet is rarely lost so, but where clients overlap it is.
+    /// the ports at random.
     /// </summary>
     [Theory]
     [InlineData("create-nat-overlapping.sh", "iptables", "ip6tables")]

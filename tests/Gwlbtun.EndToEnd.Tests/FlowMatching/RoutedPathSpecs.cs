@@ -29,8 +29,9 @@ public sealed class RoutedPathSpecs : ApplianceSpecs
         var gwlbtun = await BridgeAsync(mode);
         foreach (var v6 in new[] { false, true })
         {
+            // Unless told how long, it waits for an answer only three times as long as another answer took: on a busy machine that is too short.
             foreach (var probe in new[] { "-Mdefault", "-I", "-T" }) // UDP, ICMP, TCP
-                AssertHops(v6, _path.Client.Execute("traceroute", v6 ? "-6" : "-4", "-n", probe, "-q", "2", $"{RoutedPath.ServerAddress(v6)}"));
+                AssertHops(v6, _path.Client.Execute("traceroute", v6 ? "-6" : "-4", "-n", probe, "-q", "2", "-w", "5", $"{RoutedPath.ServerAddress(v6)}"));
         }
         await StopAsync(gwlbtun);
     }
