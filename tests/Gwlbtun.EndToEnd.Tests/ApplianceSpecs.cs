@@ -4,9 +4,6 @@ using Gwlbtun.EndToEnd.Tests.Programs;
 using Xunit;
 using Xunit.Abstractions;
 
-// Each test has the machine's two or so cores for itself.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
-
 namespace Gwlbtun.EndToEnd.Tests;
 
 /// <summary>What the tests stand on: a lab, a load balancer in it, and the gwlbtun that the test starts. All gone afterwards.</summary>

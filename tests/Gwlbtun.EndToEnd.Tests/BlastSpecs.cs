@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests;
 
 /// <summary>Many packets of many flows, none lost and none changed: the emulator compares each byte.</summary>
+[Collection(Alone.Name)]
 public sealed class BlastSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const string EverySize = "64:1,128:1,576:1,1280:1,1500:1,4000:1,8500:1";
@@ -69,7 +70,7 @@ public sealed class BlastSpecs(ITestOutputHelper output) : ApplianceSpecs(output
         // The emulator takes the load balancer's place.
         Gwlb.Dispose();
         string[] pace = arguments.Contains("--rate", StringComparison.Ordinal) ? [] : ["--window", "256"];
-        var summary = await EmulatorProcess.BlastAsync(Lab, Folder, ["--enis", $"{endpoints}", .. arguments.Split(' '), .. pace, "--seconds", "3", "--max-loss", "0"]);
+        var summary = await EmulatorProcess.BlastAsync(Lab, Folder, ["--enis", $"{endpoints}", .. arguments.Split(' '), .. pace, "--seconds", "1.5", "--max-loss", "0"]);
         Output.WriteLine($"{summary}");
         Assert.True(summary.GetProperty("returned").GetInt64() > 1000, $"{summary}");
         Assert.Equal(0, summary.GetProperty("lost").GetInt64());

@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class DemoSpecs(ITestOutputHelper output) : IAsyncLifetime
 {
     // In a session of its own, so that a signal can go to all of it, as Ctrl-C does.

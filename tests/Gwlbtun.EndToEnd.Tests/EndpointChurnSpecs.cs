@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class EndpointChurnSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     [Fact]

@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class HeldPacketSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const int Held = 1000;

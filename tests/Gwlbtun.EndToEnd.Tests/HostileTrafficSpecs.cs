@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class HostileTrafficSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const int Datagrams = 20_000;

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class IdleCostSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private static readonly TimeSpan _window = TimeSpan.FromSeconds(5);

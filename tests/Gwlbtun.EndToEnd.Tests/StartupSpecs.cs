@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class StartupSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     [Fact]

@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class TrafficSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     public static TheoryData<bool, byte> Protocols => new()

@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests;
 
+[Collection(Alone.Name)]
 public sealed class TunnelRecoverySpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private readonly GwlbFlow _broken = new(Eni, 1);

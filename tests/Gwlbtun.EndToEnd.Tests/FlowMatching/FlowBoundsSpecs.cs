@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
 
 /// <summary>Flows by the million, and what gives way when there are too many.</summary>
+[Collection(Alone.Name)]
 public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
     [Fact]

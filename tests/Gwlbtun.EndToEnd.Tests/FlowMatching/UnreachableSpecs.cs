@@ -27,7 +27,7 @@ public sealed class UnreachableSpecs(ITestOutputHelper output) : MatchingSpecs(o
         var server = new GwlbFlow(Eni, 1, v6).Server;
         var nowhere = IPAddress.Parse(v6 ? "fd01::99" : "172.16.0.99");
         Lab.Appliance.Ip("route", "add", "unreachable", $"{nowhere}");
-        Lab.Appliance.Execute(v6 ? "ip6tables" : "iptables", "-A", "FORWARD", "-p", "udp", "--dport", $"{Rejected}", "-j", "REJECT");
+        Lab.Appliance.Execute(v6 ? "ip6tables" : "iptables", "-w", "-A", "FORWARD", "-p", "udp", "--dport", $"{Rejected}", "-j", "REJECT");
 
         for (var n = 1; n <= 4; n++)
         {

@@ -9,6 +9,7 @@ namespace Gwlbtun.EndToEnd.Tests.Offload;
 /// Packets that were damaged before they came: they come back as they came. A super-packet's checksums are made anew, so one that took a damaged packet in would
 /// pass it off as a sound one.
 /// </summary>
+[Collection(Alone.Name)]
 public sealed class CorruptPacketSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const int Burst = 16;

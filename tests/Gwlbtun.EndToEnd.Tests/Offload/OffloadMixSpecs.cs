@@ -17,6 +17,7 @@ namespace Gwlbtun.EndToEnd.Tests.Offload;
 /// ./test.sh EndToEnd</c> runs all of it so, but for the tests that are about such a variable themselves. A random mix is repeated with
 /// <c>E2E_OFFLOAD_SEED</c>, which a failed test names.
 /// </remarks>
+[Collection(Alone.Name)]
 public sealed class OffloadMixSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const string AllOff = "receive=off send=off into-tcp=off into-udp=off out-of-tcp=off out-of-udp=off";

@@ -8,6 +8,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests.Offload;
 
 /// <summary>Super-packets on their way back to the load balancer, and what becomes of them when that way changes.</summary>
+[Collection(Alone.Name)]
 public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
     private const int Repetitions = 10;
