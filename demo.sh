@@ -161,7 +161,7 @@ try_curl() {
   [ "$(sha256sum <"$folder/copy")" = "$(sha256sum <"$folder/www/file")" ] || { echo "another checksum"; return 1; }
   echo "100 MB, checksum equal, $((${speed%.*} / 1000000)) MB/s"
 }
-try_iperf_tcp() { inside "$client" iperf3 -J -c "$1" -t 2 | jq -er '.end.sum_received.bits_per_second / 1e6 | floor | "\(.) Mbit/s"'; }
+try_iperf_tcp() { inside "$client" iperf3 -J -c "$1" -t 1 | jq -er '.end.sum_received.bits_per_second / 1e6 | floor | "\(.) Mbit/s"'; }
 # What gwlbtun lost, by its own count; what the kernel says by itself is no loss.
 lost_by_gwlbtun() {
   inside "$appliance" curl -sf --max-time 5 http://127.0.0.1:$health_port/ |
@@ -177,7 +177,7 @@ lost_by_server() {
 try_iperf_udp() {
   local gwlbtun_before gwlbtun_lost server_before server_lost
   gwlbtun_before=$(lost_by_gwlbtun) && server_before=$(lost_by_server) || return
-  inside "$client" iperf3 -J -c "$1" -t 2 -u -b 50M -l 1400 >"$folder/iperf.json" || { cat "$folder/iperf.json"; return 1; }
+  inside "$client" iperf3 -J -c "$1" -t 1 -u -b 50M -l 1400 >"$folder/iperf.json" || { cat "$folder/iperf.json"; return 1; }
   gwlbtun_lost=$(($(lost_by_gwlbtun) - gwlbtun_before)) server_lost=$(($(lost_by_server) - server_before))
   jq -er --argjson gwlbtun $gwlbtun_lost --argjson server $server_lost \
     '.end.sum | "\(.packets) packets, \(.lost_packets) lost, \($gwlbtun) of them by gwlbtun, \($server) by the server"' "$folder/iperf.json"
@@ -198,7 +198,7 @@ traffic() {
 
 # Made-up flows whose packets the emulator compares byte for byte.
 try_blast() {
-  inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 3 --allow Reordered "$@" >"$folder/blast.log" 2>&1 ||
+  inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 2 --allow Reordered "$@" >"$folder/blast.log" 2>&1 ||
     { cat "$folder/blast.log"; return 1; }
   grep -o 'sent [0-9]*, returned [0-9]*' "$folder/blast.log"
 }
