@@ -166,6 +166,14 @@ public abstract class DataThread : IDisposable
     /// <param name="ready">How many events of <see cref="Epoll"/> are to be looked at.</param>
     private protected abstract void Turn(int ready);
 
+    /// <summary>Works through what is most likely ready, to save asking for it.</summary>
+    /// <param name="packets">How many packets are likely; 0: not known.</param>
+    /// <returns>False when there was nothing, or nothing is likely: then events are to be looked at.</returns>
+    private protected abstract bool TryTurnUnasked(int packets);
+
+    /// <summary>Whether the present turn is one that a rider lets its carrier take after it has written packets.</summary>
+    private protected bool IsTurnAfterWrite { get; private set; }
+
     /// <summary>Finishes what is in flight, once, after the last turn.</summary>
     private protected virtual void Flush()
     {
@@ -248,18 +256,24 @@ public abstract class DataThread : IDisposable
     private protected int TurnIndex => (_host ?? this).Index;
 
     /// <summary>
-    /// For a rider, after it has written packets: lets its carrier take so many turns meanwhile, or fewer when nothing is ready. Else they would wait for as long as the rider goes
-    /// on, in a queue that does not hold as many.
+    /// For a rider, after it has written packets: lets its carrier take turns meanwhile, as many as so many packets need, or fewer when nothing is ready. Else they
+    /// would wait for as long as the rider goes on, in a queue that does not hold as many.
     /// </summary>
-    private protected void LetCarrierTurn(int turns)
+    /// <param name="packets">How many were written.</param>
+    /// <param name="budget">How many of them make a turn.</param>
+    private protected void LetCarrierTurn(int packets, int budget)
     {
         if (_host is not { } carrier)
             return;
         var readySeats = carrier._readyCount;
+        carrier.IsTurnAfterWrite = true;
         try
         {
-            while (turns-- > 0 && carrier.TakeTurn(0) > 0)
+            if (!carrier.TryTakeTurnUnasked(packets))
             {
+                for (; packets > 0 && carrier.TakeTurn(0) > 0; packets -= budget)
+                {
+                }
             }
         }
         catch (Exception e)
@@ -268,6 +282,7 @@ public abstract class DataThread : IDisposable
             carrier._failure ??= e;
         }
 
+        carrier.IsTurnAfterWrite = false;
         // Riders that are ready now will still be then.
         carrier._readyCount = readySeats;
     }
@@ -278,7 +293,8 @@ public abstract class DataThread : IDisposable
         _host = carrier;
         try
         {
-            if (!_isStopping)
+            // Wake-ups are found when no packets are.
+            if (!_isStopping && !TryTakeTurnUnasked(0))
                 TakeTurn(0);
             // Looked at again: the turn may have taken in the very signal to stop.
             if (!_isStopping)
@@ -395,6 +411,16 @@ public abstract class DataThread : IDisposable
         Turn(ready);
         _turn.Leave();
         return ready;
+    }
+
+    private bool TryTakeTurnUnasked(int packets)
+    {
+        if (_failure is { } failure)
+            throw failure;
+        _turn!.Enter();
+        var wasReady = TryTurnUnasked(packets);
+        _turn.Leave();
+        return wasReady;
     }
 
     private void Finish()

@@ -99,6 +99,9 @@ public sealed unsafe class ReceiveThread : DataThread
         }
     }
 
+    // Its carrier asks for it when something has arrived, or to wake it.
+    private protected override bool TryTurnUnasked(int packets) => ReceiveOnce() > 0;
+
     private protected override void Flush()
     {
         for (var i = 0; i < BatchesInFlight && ReceiveOnce() > 0; i++)
@@ -194,13 +197,13 @@ public sealed unsafe class ReceiveThread : DataThread
                 DeliverLater(packet, now);
         }
 
-        for (var group = 0; group < _coalescer.GroupCount; group++)
+        var writes = _coalescer.GroupCount;
+        for (var group = 0; group < writes; group++)
             WriteGroup(group, now);
         _coalescer.Clear();
         _inHand -= _taken;
-        var turns = (_taken + _budget - 1) / _budget;
         _taken = 0;
-        LetCarrierTurn(turns);
+        LetCarrierTurn(writes, _budget);
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)

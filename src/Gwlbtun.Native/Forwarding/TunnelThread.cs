@@ -34,6 +34,9 @@ public sealed unsafe class TunnelThread : DataThread
     private volatile QueueBinding?[] _bindings = new QueueBinding?[8];
     private uint _generation;
 
+    // The token of a queue in which packets have come back while those that brought them were still being written; 0 = none.
+    private ulong _readyAfterWrite;
+
     internal TunnelThread(int index, DataPlaneOptions options, ReturnPath returnPath, Quiescence quiescence, IDataPlaneObserver observer)
         : base('T', index, options.TunnelThreads.CoreOf(index), quiescence, observer)
     {
@@ -96,18 +99,34 @@ public sealed unsafe class TunnelThread : DataThread
             if (TakeWake(i))
                 continue;
             var token = Epoll.Token(i);
-            // Read anew for each event: one attached in this very turn may lie in a larger array.
-            var binding = Volatile.Read(ref _bindings[(int)(uint)token]);
-            if (binding is null || binding.Generation != (uint)(token >> 32))
+            if (Find(token) is not { } binding)
                 continue;
             if (Epoll.HasFailed(i))
                 Fail(binding, new(LinuxError.EBADFD));
-            else
-                Drain(binding, binding.TakeSingle() ? 1 : _budget, now);
+            else if (Drain(binding, binding.TakeSingle() ? 1 : _budget, now) > 0 && IsTurnAfterWrite)
+                _readyAfterWrite = token;
         }
 
         _return.Flush();
     }
+
+    // Where packets have come back at once, they will again: reading is cheaper than asking first.
+    private protected override bool TryTurnUnasked(int packets)
+    {
+        if (_readyAfterWrite == 0)
+            return false;
+        if (Find(_readyAfterWrite) is { } binding && Drain(binding, packets, Environment.TickCount64) > 0)
+        {
+            _return.Flush();
+            return true;
+        }
+
+        _readyAfterWrite = 0;
+        return false;
+    }
+
+    // Null when it has been detached. Read anew for each event: one attached in this very turn may lie in a larger array.
+    private QueueBinding? Find(ulong token) => Volatile.Read(ref _bindings[(int)(uint)token]) is { } binding && binding.Generation == (uint)(token >> 32) ? binding : null;
 
     private protected override void Flush()
     {

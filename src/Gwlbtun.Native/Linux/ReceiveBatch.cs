@@ -40,6 +40,9 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
     private readonly IoVector* _vectors;
     private readonly InternetAddress* _names;
 
+    // Messages that the kernel has written to since they were made ready for it.
+    private int _used;
+
     public ReceiveBatch(int capacity = 64)
     {
         Capacity = capacity;
@@ -53,6 +56,8 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
             _vectors[i] = new() { Base = _slots + ((nint)i * SlotStride), Length = SlotBytes };
             _messages[i].Header = new() { Name = &_names[i], Vectors = &_vectors[i], VectorCount = 1, Control = _control + (i * ControlBytes) };
         }
+
+        _used = capacity;
     }
 
     public int Capacity { get; }
@@ -64,7 +69,7 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
     /// <returns>How many datagrams; EAGAIN when none.</returns>
     public SysResult Receive(UdpSocket socket)
     {
-        for (var i = 0; i < Capacity; i++)
+        for (var i = 0; i < _used; i++)
         {
             ref var header = ref _messages[i].Header;
             header.NameLength = (uint)sizeof(InternetAddress);
@@ -74,6 +79,8 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
         while (true)
         {
             var result = SysResult.From(recvmmsg(socket.Handle, _messages, (uint)Capacity, SocketOption.MsgDontwait, null));
+            // A call that fails may have written to the first.
+            _used = result.IsError ? 1 : result.Value;
             if (!result.IsError || result.Errno != LinuxError.EINTR)
                 return result;
         }
