@@ -6,8 +6,8 @@ using Gwlbtun.Native.Wire;
 namespace Gwlbtun.Native.Forwarding;
 
 /// <summary>
-/// What stands in front of the first segment when the segments of a super-packet leave as one frame, which the kernel or the network
-/// card takes apart (GSO_UDP_L4): the virtio header, Ethernet, the outer IPv4 and UDP headers. The Geneve header follows, here and in each segment.
+/// What stands in front of the Geneve header in a frame, which leaves through a packet socket: the virtio header, Ethernet, the outer IPv4 and UDP
+/// headers. A frame is one packet, or the segments of a super-packet, which the kernel or the network card takes apart (GSO_UDP_L4).
 /// </summary>
 internal static unsafe class ReturnFrame
 {
@@ -20,21 +20,24 @@ internal static unsafe class ReturnFrame
     private const int OuterOffset = VirtioNetHeader.Length + NextHop.EthernetHeaderLength;
     private const int UdpOffset = NextHop.EthernetHeaderLength + Ipv4Format.MinimumLength;
 
-    /// <summary>Writes it.</summary>
+    /// <summary>
+    /// Writes it. The UDP checksum is left to the kernel or the card also in front of one packet: where a receiver puts packets together (GRO), those with a checksum wait
+    /// for others, and one without would overtake them.
+    /// </summary>
     /// <param name="front">Where to, <see cref="FrontLength"/> bytes.</param>
     /// <param name="hop">Where the frame leaves.</param>
     /// <param name="path">The flow's outer addresses, as received.</param>
     /// <param name="genevePort">Where the load balancer listens.</param>
-    /// <param name="segmentSize">UDP payload bytes of each segment but the last.</param>
+    /// <param name="segmentSize">UDP payload bytes of each segment but the last; of a single packet: all.</param>
     /// <param name="payloadLength">UDP payload bytes of all.</param>
     public static void WriteFront(byte* front, NextHop hop, in OuterPath path, ushort genevePort, int segmentSize, int payloadLength)
     {
         *(VirtioNetHeader*)front = new()
         {
             Flags = VirtioNetHeader.NeedsChecksum,
-            GsoType = VirtioNetHeader.GsoUdp,
+            GsoType = payloadLength > segmentSize ? VirtioNetHeader.GsoUdp : VirtioNetHeader.GsoNone,
             HeaderLength = UdpOffset + UdpFormat.HeaderLength,
-            GsoSize = (ushort)segmentSize,
+            GsoSize = payloadLength > segmentSize ? (ushort)segmentSize : (ushort)0,
             ChecksumStart = UdpOffset,
             ChecksumOffset = UdpFormat.ChecksumOffset,
         };

@@ -9,8 +9,8 @@ namespace Gwlbtun.Native.Forwarding;
 
 /// <summary>
 /// The way back to the load balancer: encapsulates packets in place and sends them in batches, through a raw socket, or
-/// without CAP_NET_RAW through UDP sockets bound to the flows' source ports. A super-packet leaves whole through a packet socket, wherever it is known
-/// which neighbour it goes to. One tunnel thread uses it.
+/// without CAP_NET_RAW through UDP sockets bound to the flows' source ports. Wherever it is known which neighbour a packet goes to, it leaves through a packet
+/// socket: that costs less, and takes a super-packet whole. One tunnel thread uses it.
 /// </summary>
 internal sealed unsafe class ReturnPath : IDisposable
 {
@@ -74,9 +74,20 @@ internal sealed unsafe class ReturnPath : IDisposable
     public void Append(byte* packet, int length, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {
         MakeRoomFor(1);
+        var payloadLength = geneveHeader.Length + length;
+        if (FindHop(path, payloadLength) is { } hop)
+        {
+            var front = packet - geneveHeader.Length - ReturnFrame.FrontLength;
+            ReturnFrame.WriteFront(front, hop, path, _genevePort, payloadLength, payloadLength);
+            geneveHeader.CopyTo(new Span<byte>(front + ReturnFrame.FrontLength, geneveHeader.Length));
+            _entries[_batch.Count] = new() { Counters = counters, Path = path, Hop = hop, Packets = 1 };
+            _batch.AppendFrame(front, ReturnFrame.FrontLength + payloadLength, hop.InterfaceIndex, EtherType.Ipv4);
+            return;
+        }
+
         var outer = packet - geneveHeader.Length - OuterLength;
-        if (TryBegin(new Span<byte>(outer, OuterLength + geneveHeader.Length), geneveHeader, geneveHeader.Length + length, path, counters))
-            _batch.Append(outer, OuterLength + geneveHeader.Length + length, path.LoadBalancerAddress, _genevePort);
+        if (TryBegin(new Span<byte>(outer, OuterLength + geneveHeader.Length), geneveHeader, payloadLength, path, counters))
+            _batch.Append(outer, OuterLength + payloadLength, path.LoadBalancerAddress, _genevePort);
     }
 
     /// <summary>The same for the segments of a super-packet that was kept.</summary>
@@ -89,15 +100,12 @@ internal sealed unsafe class ReturnPath : IDisposable
     {
         var size = geneveHeader.Length + segments.HeaderLength + segments.SegmentSize;
         var perFrame = Math.Min(ReturnFrame.MaximumPayload / size, SuperPacket.MaximumSegments);
-        NextHop? hop = null;
-        if (_packet is not null && segments.Count > 1 && perFrame > 1 && _hops!.TryFind(path.LoadBalancerAddress, path.LocalAddress, out hop) && OuterHeader.Length + size > hop.Mtu)
-            hop = null;
-
+        var hop = FindHop(path, size);
         for (var first = 0; first < segments.Count;)
         {
             var count = hop is null ? 1 : Math.Min(perFrame, segments.Count - first);
-            if (count > 1)
-                AppendFrame(packet, segments, first, count, geneveHeader, path, hop!, counters);
+            if (hop is not null)
+                AppendFrame(packet, segments, first, count, geneveHeader, path, hop, counters);
             else
                 AppendSegment(packet, segments, first, geneveHeader, path, counters);
             first += count;
@@ -130,6 +138,10 @@ internal sealed unsafe class ReturnPath : IDisposable
 
     // What is written in front of the Geneve header of a packet that goes by itself.
     private int OuterLength => _raw is null ? 0 : OuterHeader.Length;
+
+    // Where packets that have no more than so many bytes behind their UDP header leave; null: through the kernel's routes.
+    private NextHop? FindHop(in OuterPath path, int payloadLength) =>
+        _packet is not null && _hops!.TryFind(path.LoadBalancerAddress, path.LocalAddress, out var hop) && OuterHeader.Length + payloadLength <= hop.Mtu ? hop : null;
 
     private void AppendSegment(byte* packet, in Segmenter segments, int segment, ReadOnlySpan<byte> geneveHeader, in OuterPath path, CounterBlock* counters)
     {

@@ -13,8 +13,8 @@ namespace Gwlbtun.Native.Linux;
 /// </remarks>
 internal sealed unsafe partial class SendBatch : IDisposable
 {
-    /// <summary>Room in front of a packet: outer IPv4 and UDP (28) and the largest Geneve header (260).</summary>
-    public const int Headroom = 288;
+    /// <summary>Room in front of a packet: a virtio header (10), Ethernet (14), outer IPv4 and UDP (28), and the largest Geneve header (260).</summary>
+    public const int Headroom = 320;
 
     /// <summary>Slots of a batch, unless asked for otherwise.</summary>
     public const int DefaultCapacity = 64;
@@ -101,6 +101,18 @@ internal sealed unsafe partial class SendBatch : IDisposable
     {
         WritePieces(headers, headersLength, start, length);
         Append(PiecesPerMessage, destinationAddress, destinationPort);
+    }
+
+    /// <summary>Has a frame of one packet sent that lies in a slot that was taken, from its virtio header on.</summary>
+    /// <param name="start">First byte to send, within the slot.</param>
+    /// <param name="length">Bytes to send.</param>
+    /// <param name="interfaceIndex">The kernel's interface index.</param>
+    /// <param name="protocol">EtherType.</param>
+    public void AppendFrame(byte* start, int length, int interfaceIndex, ushort protocol)
+    {
+        BeginFrame(interfaceIndex, protocol);
+        AppendSegment(start, length, start + length, 0);
+        EndFrame();
     }
 
     /// <summary>Begins a frame that leaves through an interface: its segments follow by <see cref="AppendSegment"/>, then <see cref="EndFrame"/>.</summary>
