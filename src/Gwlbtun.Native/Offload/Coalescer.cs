@@ -26,7 +26,7 @@ internal sealed unsafe class Coalescer
     private readonly Group[] _groups;
     private readonly byte[] _saved = new byte[SavedBytes];
 
-    // The newest group of each flow hash, 1-based; only those of the current epoch count.
+    // The newest group of each flow, in one of two places; only those of the current epoch count.
     private readonly Newest[] _newest = new Newest[HashSlots];
     private uint _epoch = 1;
     private int _memberCount;
@@ -75,11 +75,12 @@ internal sealed unsafe class Coalescer
                 kind = MergeRules.KindOf(Span(packet, inner.Length), inner, out headerLength) & _kinds;
         }
 
-        ref Newest newest = ref _newest[(int)((flow ^ owner) % HashSlots)];
-        if (kind != MergeKinds.None && newest.Epoch == _epoch && TryJoin(ref _groups[newest.Group], index, inner, kind, headerLength, owner))
+        ulong hash = flow ^ owner;
+        ref Newest newest = ref NewestOf(hash);
+        if (kind != MergeKinds.None && newest.Epoch == _epoch && newest.Hash == hash && TryJoin(ref _groups[newest.Group], index, inner, kind, headerLength, owner))
             return;
 
-        newest = new Newest { Epoch = _epoch, Group = GroupCount };
+        newest = new Newest { Hash = hash, Epoch = _epoch, Group = GroupCount };
         _groups[GroupCount++] = new Group
         {
             First = index,
@@ -143,6 +144,16 @@ internal sealed unsafe class Coalescer
 
     // What Seal writes: nothing of a packet that goes by itself.
     private static int ChangedBytes(in Group group) => VirtioNetHeader.Length + (group.Count == 1 ? 0 : group.HeaderLength);
+
+    // The flow's own place; else one that is free, or the first of the two, whose flow then begins anew.
+    private ref Newest NewestOf(ulong hash)
+    {
+        ref Newest first = ref _newest[(int)(hash % HashSlots)];
+        if (first.Epoch != _epoch || first.Hash == hash)
+            return ref first;
+        ref Newest second = ref _newest[(int)(hash % HashSlots) ^ 1];
+        return ref second.Epoch != _epoch || second.Hash == hash ? ref second : ref first;
+    }
 
     private bool TryJoin(ref Group group, int index, in InnerPacket inner, MergeKinds kind, int headerLength, ulong owner)
     {
@@ -246,6 +257,7 @@ internal sealed unsafe class Coalescer
 
     private struct Newest
     {
+        public ulong Hash;
         public uint Epoch;
         public int Group;
     }

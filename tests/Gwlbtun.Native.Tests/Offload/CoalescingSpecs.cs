@@ -54,6 +54,20 @@ public unsafe class CoalescingSpecs
         Assert.Equal(ByFlow(packets), ByFlow(returned));
     }
 
+    [Theory]
+    [InlineData(2, 2)]
+    [InlineData(5, 120)]
+    public void Should_merge_two_flows_that_share_a_place_and_keep_the_order_of_more(int flows, int groups)
+    {
+        var stream = new PacketStream(ipv6: false, tcp: true, atomic: false);
+        byte[][] packets = [.. Enumerable.Range(0, 120).Select(i => stream.Make(new Step(i % flows, 100, 0)))];
+
+        var returned = Pass(packets, MergeKinds.All, out int most, isCrowded: true);
+
+        Assert.InRange(most, flows, groups);
+        Assert.Equal(ByFlow(packets), ByFlow(returned));
+    }
+
     [Fact]
     public void Should_put_no_more_than_64_segments_and_64_KiB_into_one()
     {
@@ -158,20 +172,21 @@ public unsafe class CoalescingSpecs
         use(memory);
     }
 
-    private static Coalescer Fill(byte* memory, byte[][] packets, MergeKinds kinds, Func<int, ulong> owner)
+    private static Coalescer Fill(byte* memory, byte[][] packets, MergeKinds kinds, Func<int, ulong> owner, bool isCrowded = false)
     {
         var coalescer = new Coalescer(kinds, Capacity);
         for (int i = 0; i < packets.Length; i++)
         {
             Assert.Equal(DropReason.None, InnerPacket.TryParse(packets[i], out var inner));
-            coalescer.Add(memory + ((nint)i * Stride) + Front, inner, owner(i), (ulong)FlowOf(packets[i]).GetHashCode(StringComparison.Ordinal));
+            ulong ports = ((ulong)inner.SourcePort << 16) | inner.DestinationPort;
+            coalescer.Add(memory + ((nint)i * Stride) + Front, inner, owner(i), isCrowded ? ports << 32 : ports * 0x9E37_79B9_7F4A_7C15 >> 32);
         }
 
         return coalescer;
     }
 
     // Through the coalescer, and through the segmenter as if the kernel had handed the super-packets back.
-    private static List<byte[]> Pass(byte[][] packets, MergeKinds kinds, out int groups, Func<int, ulong>? owner = null)
+    private static List<byte[]> Pass(byte[][] packets, MergeKinds kinds, out int groups, Func<int, ulong>? owner = null, bool isCrowded = false)
     {
         var returned = new List<byte[]>();
         int count = 0;
@@ -179,7 +194,7 @@ public unsafe class CoalescingSpecs
         {
             fixed (byte* start = memory)
             {
-                var coalescer = Fill(start, packets, kinds, owner ?? (_ => 1));
+                var coalescer = Fill(start, packets, kinds, owner ?? (_ => 1), isCrowded);
                 count = coalescer.GroupCount;
                 var pieces = stackalloc IoVector[SuperPacket.MaximumSegments];
                 for (int group = 0; group < coalescer.GroupCount; group++)
