@@ -11,7 +11,7 @@ namespace Gwlbtun.Actors.Receiving;
 internal sealed class Seating(IReadOnlyList<TunnelThread> tunnelThreads, bool isGathering)
 {
     /// <summary>To spread, so much of a core must be idle: less, and a further thread only takes turns with whatever else runs.</summary>
-    public const double IdleCoresToSpread = 0.25;
+    public const double IdleCoresToSpread = 0.4;
 
     /// <summary>To gather again, the whole process must use less than so much of a core.</summary>
     public const double BusyCoresToGather = 0.3;

@@ -30,7 +30,7 @@ public sealed record DataPlaneOptions
     public bool GatherReceivers { get; init; } = true;
 
     /// <summary>Datagrams that a receive thread takes at once.</summary>
-    public int ReceiveBatch { get; init; } = 64;
+    public int ReceiveBatch { get; init; } = 256;
 
     /// <summary>Whether packets that went into a tunnel come back through the queue of the thread that wrote them.</summary>
     public bool SteerReturns { get; init; } = true;

@@ -11,7 +11,7 @@ public class ConfigurationLoaderSpecs
     {
         GatewaySettings s = Decide.Settings("");
 
-        Assert.Equal(new GeneveSettings(6081, IPAddress.Any, 128 << 20, 64, 0, Takeover: false), s.Geneve);
+        Assert.Equal(new GeneveSettings(6081, IPAddress.Any, 128 << 20, 256, 0, Takeover: false), s.Geneve);
         Assert.Equal(new int?[8], s.Threads.Udp.Cores);
         Assert.Equal(new int?[8], s.Threads.Tunnel.Cores);
         Assert.True(s.Threads is { AreFused: true, Gather: true });
