@@ -40,7 +40,8 @@ public sealed record GeneveSettings(ushort Port, IPAddress Bind, int ReceiveBuff
 /// <param name="Tunnel">The tunnel threads.</param>
 /// <param name="AreFused">Whether a receive thread and a tunnel thread of the same number and core are one.</param>
 /// <param name="Gather">Whether fused threads are as few as the load allows.</param>
-public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused, bool Gather);
+/// <param name="SpinMicroseconds">For how long a data thread looks for more before it sleeps, in µs; 0 = not at all.</param>
+public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused, bool Gather, int SpinMicroseconds);
 
 /// <summary>The threads of one kind: their number, and the core of each.</summary>
 /// <param name="Cores">One entry a thread: the core it is pinned to, or null where it is not pinned. At least one entry.</param>

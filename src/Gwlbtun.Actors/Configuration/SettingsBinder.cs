@@ -20,7 +20,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             BindThreads(SettingKeys.ThreadsUdp, SettingKeys.ThreadsUdpAffinity, SettingKeys.MaximumReceiveThreads),
             BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads),
             Get(SettingKeys.ThreadsFused),
-            Get(SettingKeys.ThreadsGather));
+            Get(SettingKeys.ThreadsGather),
+            Get(SettingKeys.ThreadsSpin));
         TunnelSettings tunnel = BindTunnel();
         return new GatewaySettings(
             geneve,

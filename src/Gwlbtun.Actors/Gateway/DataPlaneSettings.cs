@@ -18,6 +18,7 @@ internal static class DataPlaneSettings
         ReceiveThreads = new(settings.Threads.Udp.Cores),
         TunnelThreads = new(settings.Threads.Tunnel.Cores),
         GatherReceivers = settings.Threads.Gather,
+        SpinMicroseconds = settings.Threads.SpinMicroseconds,
         FuseThreads = settings.Threads.AreFused,
         ReceiveBatch = settings.Geneve.Batch,
         Mtu = settings.Tunnel.Mtu,

@@ -29,6 +29,9 @@ public sealed record DataPlaneOptions
     /// <summary>Whether fused threads are as few as the load allows.</summary>
     public bool GatherReceivers { get; init; } = true;
 
+    /// <summary>For how long a data thread looks for more before it sleeps, in microseconds; 0: not at all.</summary>
+    public int SpinMicroseconds { get; init; }
+
     /// <summary>Datagrams that a receive thread takes at once.</summary>
     public int ReceiveBatch { get; init; } = 256;
 

@@ -22,6 +22,7 @@ public abstract class DataThread : IDisposable
     // A carrier that is never idle has more in hand than this is worth: then a few packets may overtake others.
     private static readonly TimeSpan _longestWaitForIdle = TimeSpan.FromMilliseconds(100);
 
+    private readonly long _spinTicks;
     private readonly Quiescence _quiescence;
     private readonly IDataPlaneObserver _observer;
     private readonly EventFd _wake = new();
@@ -52,8 +53,9 @@ public abstract class DataThread : IDisposable
     private volatile int _threadId;
     private long _allocatedBytes;
 
-    private protected DataThread(char kind, int index, int? core, Quiescence quiescence, IDataPlaneObserver observer)
+    private protected DataThread(char kind, int index, int? core, DataPlaneOptions options, Quiescence quiescence, IDataPlaneObserver observer)
     {
+        _spinTicks = options.SpinMicroseconds * TimeProvider.System.TimestampFrequency / 1_000_000;
         Index = index;
         Core = core;
         _quiescence = quiescence;
@@ -399,12 +401,25 @@ public abstract class DataThread : IDisposable
             _readySeats[_readyCount++] = seat;
     }
 
+    // Answers how many events there are.
+    private int Spin()
+    {
+        var end = TimeProvider.System.GetTimestamp() + _spinTicks;
+        int ready;
+        do
+            ready = Epoll.Wait(0).OrThrow("look for packets");
+        while (ready == 0 && TimeProvider.System.GetTimestamp() < end);
+        return ready;
+    }
+
     // Answers how many events there were.
     private int TakeTurn(int timeoutMs)
     {
         if (_idle is not null && timeoutMs != 0 && Epoll.Wait(0).OrThrow("look for packets") == 0)
             Interlocked.Exchange(ref _idle, null)?.TrySetResult();
-        var ready = Epoll.Wait(timeoutMs).OrThrow("wait for packets");
+        var ready = _spinTicks != 0 && timeoutMs != 0 ? Spin() : 0;
+        if (ready == 0)
+            ready = Epoll.Wait(timeoutMs).OrThrow("wait for packets");
         if (_failure is { } failure)
             throw failure;
         _turn!.Enter();

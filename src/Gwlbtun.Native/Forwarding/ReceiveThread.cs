@@ -61,7 +61,7 @@ public sealed unsafe class ReceiveThread : DataThread
     /// <param name="quiescence">Where it reports its turns.</param>
     /// <param name="observer">Whom it tells.</param>
     public ReceiveThread(int index, DataPlaneOptions options, UdpSocket socket, EniRegistry registry, Quiescence quiescence, IDataPlaneObserver observer)
-        : base('U', index, options.ReceiveThreads.CoreOf(index), quiescence, observer)
+        : base('U', index, options.ReceiveThreads.CoreOf(index), options, quiescence, observer)
     {
         _socket = socket;
         _registry = registry;

@@ -38,7 +38,7 @@ public sealed unsafe class TunnelThread : DataThread
     private ulong _readyAfterWrite;
 
     internal TunnelThread(int index, DataPlaneOptions options, ReturnPath returnPath, Quiescence quiescence, IDataPlaneObserver observer)
-        : base('T', index, options.TunnelThreads.CoreOf(index), quiescence, observer)
+        : base('T', index, options.TunnelThreads.CoreOf(index), options, quiescence, observer)
     {
         _return = returnPath;
         _observer = observer;

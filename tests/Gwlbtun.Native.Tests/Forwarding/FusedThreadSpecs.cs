@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Wire;
 using Xunit;
@@ -8,6 +9,7 @@ namespace Gwlbtun.Native.Tests.Forwarding;
 public sealed class FusedThreadSpecs
 {
     private const ulong Eni = 0x1234;
+    private const int Packets = 50;
     private const int MoreThanAQueueHolds = 12_000;
 
     [Fact]
@@ -32,6 +34,22 @@ public sealed class FusedThreadSpecs
         Exchange(lab);
 
         Assert.Null(lab.Receivers[0].Carrier);
+    });
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1_000_000, false)]
+    public void Should_sleep_between_packets_unless_it_is_to_spin(int spinMicroseconds, bool sleeps) => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { SpinMicroseconds = spinMicroseconds });
+        _ = lab.Establish(Eni);
+        Exchange(lab);
+
+        long before = Sleeps(lab.Pool.Threads[0]);
+        Exchange(lab);
+
+        // A packet may come before the thread that is to sleep has fallen asleep.
+        Assert.Equal(sleeps, Sleeps(lab.Pool.Threads[0]) - before > Packets / 2);
     });
 
     [Fact]
@@ -230,9 +248,13 @@ public sealed class FusedThreadSpecs
         dead.Dispose();
     }
 
+    // How often a thread has given up its core to wait (proc(5)).
+    private static long Sleeps(TunnelThread thread) =>
+        long.Parse(File.ReadLines($"/proc/self/task/{thread.ThreadId}/status").Single(line => line.StartsWith("voluntary_ctxt_switches:", StringComparison.Ordinal)).Split('\t')[1], CultureInfo.InvariantCulture);
+
     private static void Exchange(ForwardingLab lab)
     {
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < Packets; i++)
         {
             lab.Send(ForwardingLab.Datagram(Eni, 1));
             _ = lab.ReceiveReturned(1);
