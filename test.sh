@@ -61,7 +61,7 @@ mkdir -p "$results"
 check "Restore, with the locked versions" dotnet restore gwlbtun.sln --locked-mode -v q || finish
 check "Build" dotnet build gwlbtun.sln -c Release --no-restore -v q -clp:NoSummary || finish
 check "Publish" dotnet publish src/Gwlbtun.Actors -c Release --no-restore -v q -o "$artifacts/gwlbtun" || finish
-# On one core, beside what follows; awaited before the end-to-end tests, which mind the company.
+# Beside what follows; awaited before the end-to-end tests, which mind the company.
 dotnet format gwlbtun.sln --verify-no-changes --no-restore >"$results/format.log" 2>&1 &
 format=$!
 mapfile -t scripts < <(shell_scripts)

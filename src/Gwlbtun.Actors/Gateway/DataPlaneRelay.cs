@@ -77,7 +77,7 @@ public sealed partial class DataPlaneRelay : IDataPlaneObserver
             Read(logger, eni, packet.Length, hex);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Routes and neighbours of the uplink are no longer followed: super-packets are sent segment by segment, at a higher cost, until a restart.")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Routes and neighbours of the uplink are no longer followed: packets are sent one by one through the raw socket and netfilter's OUTPUT chain, at a higher cost, until a restart.")]
     private static partial void UplinkLost(ILogger logger, Exception cause);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Packets come back through whichever thread's queue their flow falls to, which wakes more threads (tunnel.steering): no eBPF program can be attached: {Error}. Grant CAP_BPF, or switch tunnel.steering off.")]

@@ -47,6 +47,6 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Information, Message = "No raw socket: packets return through UDP sockets bound to the flows' source ports, at most 1024 a thread")]
     public static partial void UsesBoundSockets(this ILogger logger);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Routes and neighbours of the uplink cannot be followed: {Error}. Super-packets are sent segment by segment, at a higher cost, until a restart (tunnel.offload.send).")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Routes and neighbours of the uplink cannot be followed: {Error}. Packets are sent one by one through the raw socket and netfilter's OUTPUT chain, at a higher cost, until a restart (tunnel.offload.send).")]
     public static partial void UplinkNotFollowed(this ILogger logger, LinuxError error);
 }

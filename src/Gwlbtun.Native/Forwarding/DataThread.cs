@@ -170,8 +170,8 @@ public abstract class DataThread : IDisposable
 
     /// <summary>Works through what is most likely ready, to save asking for it.</summary>
     /// <param name="packets">How many packets are likely; 0: not known.</param>
-    /// <returns>False when there was nothing, or nothing is likely: then events are to be looked at.</returns>
-    private protected abstract bool TryTurnUnasked(int packets);
+    /// <returns>How many there were; 0 also when none are likely. Of more, events tell.</returns>
+    private protected abstract int TurnUnasked(int packets);
 
     /// <summary>Whether the present turn is one that a rider lets its carrier take after it has written packets.</summary>
     private protected bool IsTurnAfterWrite { get; private set; }
@@ -271,17 +271,16 @@ public abstract class DataThread : IDisposable
         carrier.IsTurnAfterWrite = true;
         try
         {
-            if (!carrier.TryTakeTurnUnasked(packets))
+            // What is left lies in other queues, if any: of another endpoint, or spread by whatever is between the devices.
+            for (packets -= carrier.TakeTurnUnasked(packets); packets > 0 && carrier.TakeTurn(0) > 0; packets -= budget)
             {
-                for (; packets > 0 && carrier.TakeTurn(0) > 0; packets -= budget)
-                {
-                }
             }
         }
         catch (Exception e)
         {
             // Its own defect: it throws in its own next turn.
             carrier._failure ??= e;
+            carrier._wake.Signal();
         }
 
         carrier.IsTurnAfterWrite = false;
@@ -296,7 +295,7 @@ public abstract class DataThread : IDisposable
         try
         {
             // Wake-ups are found when no packets are.
-            if (!_isStopping && !TryTakeTurnUnasked(0))
+            if (!_isStopping && TakeTurnUnasked(0) == 0)
                 TakeTurn(0);
             // Looked at again: the turn may have taken in the very signal to stop.
             if (!_isStopping)
@@ -428,14 +427,14 @@ public abstract class DataThread : IDisposable
         return ready;
     }
 
-    private bool TryTakeTurnUnasked(int packets)
+    private int TakeTurnUnasked(int packets)
     {
         if (_failure is { } failure)
             throw failure;
         _turn!.Enter();
-        var wasReady = TryTurnUnasked(packets);
+        var taken = TurnUnasked(packets);
         _turn.Leave();
-        return wasReady;
+        return taken;
     }
 
     private void Finish()

@@ -20,7 +20,7 @@ public interface IDataPlaneObserver
     /// <summary>A data thread ended with an exception.</summary>
     void OnThreadDied(DataThread thread, Exception cause);
 
-    /// <summary>It is no longer known where super-packets leave: from now on their segments are sent one by one.</summary>
+    /// <summary>It is no longer known where packets leave: from now on they are sent one by one through the raw socket.</summary>
     void OnUplinkLost(Exception cause);
 
     /// <summary>A device of a port does without steering (<see cref="DataPlaneOptions.SteerReturns"/>): what comes back through it is spread by flow. Told for each device.</summary>

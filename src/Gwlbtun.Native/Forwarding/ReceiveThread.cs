@@ -13,10 +13,10 @@ public sealed unsafe class ReceiveThread : DataThread
 {
     private const ulong SocketToken = 0;
 
-    // A stop must end also under a flood: this many batches of what has arrived are still delivered.
-    private const int BatchesInFlight = 256;
+    // A stop must end also under a flood: about so many of the datagrams that have arrived are still delivered.
+    private const int DatagramsInFlight = 16_384;
 
-    // More than a batch of datagrams may hold, when the kernel has merged some.
+    // Packets that are looked up and merged together: of a batch, or of a few datagrams that the kernel has merged.
     private const int PacketsAtOnce = 256;
 
     private const int FullBatchesToTell = 16;
@@ -100,11 +100,11 @@ public sealed unsafe class ReceiveThread : DataThread
     }
 
     // Its carrier asks for it when something has arrived, or to wake it.
-    private protected override bool TryTurnUnasked(int packets) => ReceiveOnce() > 0;
+    private protected override int TurnUnasked(int packets) => ReceiveOnce();
 
     private protected override void Flush()
     {
-        for (var i = 0; i < BatchesInFlight && ReceiveOnce() > 0; i++)
+        for (var i = 0; i < DatagramsInFlight && ReceiveOnce() > 0; i += _batch.Capacity)
         {
         }
     }
@@ -197,13 +197,14 @@ public sealed unsafe class ReceiveThread : DataThread
                 DeliverLater(packet, now);
         }
 
-        var writes = _coalescer.GroupCount;
-        for (var group = 0; group < writes; group++)
+        for (var group = 0; group < _coalescer.GroupCount; group++)
             WriteGroup(group, now);
         _coalescer.Clear();
         _inHand -= _taken;
+        // What went in as one may come back as many.
+        var packets = _taken;
         _taken = 0;
-        LetCarrierTurn(writes, _budget);
+        LetCarrierTurn(packets, _budget);
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)

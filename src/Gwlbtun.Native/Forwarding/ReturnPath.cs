@@ -45,7 +45,7 @@ internal sealed unsafe class ReturnPath : IDisposable
 
     /// <summary>Opens the best way that there is.</summary>
     /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
-    /// <param name="hops">Where packets leave, for super-packets to leave whole; null: they do not.</param>
+    /// <param name="hops">Where packets leave, for them to go through the packet socket; null: they do not.</param>
     /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
     public static ReturnPath Open(UdpSocket receiveSocket, NextHops? hops)
     {
@@ -326,7 +326,7 @@ internal sealed unsafe class ReturnPath : IDisposable
     private static DropReason ReasonOf(int errno) =>
         errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : LacksRoom(errno) ? DropReason.SendQueueFull : DropReason.SendFailed;
 
-    /// <summary>A packet, or a frame of several.</summary>
+    /// <summary>A packet, or a frame of one or several.</summary>
     private struct Entry
     {
         public CounterBlock* Counters;

@@ -111,18 +111,16 @@ public sealed unsafe class TunnelThread : DataThread
     }
 
     // Where packets have come back at once, they will again: reading is cheaper than asking first.
-    private protected override bool TryTurnUnasked(int packets)
+    private protected override int TurnUnasked(int packets)
     {
         if (_readyAfterWrite == 0)
-            return false;
-        if (Find(_readyAfterWrite) is { } binding && Drain(binding, packets, Environment.TickCount64) > 0)
-        {
+            return 0;
+        var taken = Find(_readyAfterWrite) is { } binding ? Drain(binding, packets, Environment.TickCount64) : 0;
+        if (taken == 0)
+            _readyAfterWrite = 0;
+        else
             _return.Flush();
-            return true;
-        }
-
-        _readyAfterWrite = 0;
-        return false;
+        return taken;
     }
 
     // Null when it has been detached. Read anew for each event: one attached in this very turn may lie in a larger array.

@@ -58,7 +58,7 @@ public sealed class TunnelThreadPool : IDisposable
     /// <summary>Whether packets return through bound UDP sockets, because a raw socket could not be had (CAP_NET_RAW).</summary>
     public bool UsesBoundSockets { get; private set; }
 
-    /// <summary>Why the uplink's routes and neighbours cannot be followed, so that no super-packet leaves whole; null when they are, or need not be.</summary>
+    /// <summary>Why the uplink's routes and neighbours cannot be followed, so that packets leave one by one through the raw socket; null when they are, or need not be.</summary>
     public LinuxError? UplinkError { get; }
 
     /// <summary>Has the port's devices read from now on.</summary>

@@ -8,7 +8,7 @@ namespace Gwlbtun.Native.Linux;
 /// <see cref="Headroom"/> bytes in front of the packet, for the headers that encapsulate it. One thread uses it.
 /// </summary>
 /// <remarks>
-/// An entry is a packet, for an internet socket, or a frame, for a packet socket: a super-packet of several segments, which takes as many of
+/// An entry is a packet, for an internet socket, or a frame, for a packet socket: one packet, or a super-packet of several segments, which takes as many of
 /// the blocks of headers.
 /// </remarks>
 internal sealed unsafe partial class SendBatch : IDisposable
@@ -124,7 +124,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
         _messages[Count].Header = new() { Name = &_links[Count], NameLength = (uint)sizeof(LinkLayerAddress), Vectors = NextVectors };
     }
 
-    /// <summary>Adds a segment to the frame: headers from <see cref="NextHeaders"/>, and what follows them.</summary>
+    /// <summary>Adds a segment to the frame: headers, from <see cref="NextHeaders"/> or in front of the packet, and what follows them.</summary>
     public void AppendSegment(byte* headers, int headersLength, byte* start, int length)
     {
         WritePieces(headers, headersLength, start, length);

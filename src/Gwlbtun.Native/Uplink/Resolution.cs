@@ -32,7 +32,8 @@ internal sealed record Resolution(LinkMessage? Link, int InterfaceIndex, uint Ne
         resolution = resolution with { NeighbourState = neighbour.State };
         if (!IsUsable(neighbour))
             return resolution;
-        var mtu = route.Mtu == 0 ? link.Mtu : Math.Min(link.Mtu, route.Mtu);
+        // No packet is longer than IPv4's length field says, whatever a device would take.
+        var mtu = Math.Min(ushort.MaxValue, route.Mtu == 0 ? link.Mtu : Math.Min(link.Mtu, route.Mtu));
         return resolution with { Hop = new(link.Index, mtu, link.HardwareAddress, neighbour.HardwareAddress) };
     }
 

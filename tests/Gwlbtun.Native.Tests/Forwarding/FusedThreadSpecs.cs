@@ -228,6 +228,26 @@ public sealed class FusedThreadSpecs
         Assert.Equal(0ul, lab.Drops()[(int)DropReason.TunQueueOverflow]);
     });
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Should_return_all_of_a_backlog_of_several_endpoints(int receivers) => NetworkNamespace.Run(() =>
+    {
+        const int Endpoints = 3;
+        // Each batch leaves more in each queue than one turn takes, and few batches more than a queue holds.
+        using var lab = new ForwardingLab(
+            ForwardingLab.Defaults with { ReceiveThreads = ThreadPlan.Unpinned(receivers), ReceiveBatch = 64, Budget = 8, QueueLength = 80 }, isGathered: true);
+        for (ulong n = 0; n < Endpoints; n++)
+            _ = lab.Establish(Eni + n);
+        lab.StopReceivers();
+        lab.Send([.. Enumerable.Range(0, MoreThanAQueueHolds).Select(i => ForwardingLab.Datagram(Eni + ((ulong)i % Endpoints), 1, sequence: i))]);
+        for (var i = 0; i < receivers; i++)
+            lab.Receivers.Add(lab.StartReceiver(i));
+
+        Assert.Equal(MoreThanAQueueHolds, lab.ReceiveReturned(MoreThanAQueueHolds).Count);
+        Assert.Equal(0ul, lab.Drops()[(int)DropReason.TunQueueOverflow]);
+    });
+
     [Fact]
     public void Should_carry_several() => NetworkNamespace.Run(() =>
     {

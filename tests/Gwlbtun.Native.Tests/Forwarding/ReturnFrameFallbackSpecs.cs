@@ -10,7 +10,7 @@ using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
 
-/// <summary>A super-packet whose interface is gone by the time that it is sent: its segments go by themselves.</summary>
+/// <summary>A frame whose interface is gone by the time that it is sent: its packets go by themselves.</summary>
 public sealed unsafe class ReturnFrameFallbackSpecs
 {
     private const ushort GenevePort = 6081;
@@ -45,6 +45,37 @@ public sealed unsafe class ReturnFrameFallbackSpecs
             path.Flush();
 
             Assert.Equal(expected, Receive(loadBalancer, segments));
+            for (var reason = 0; reason < DropReasons.Count; reason++)
+                Assert.Equal(0ul, counters[0]->Drops((DropReason)reason));
+        });
+    });
+
+    [Fact]
+    public void Should_send_a_packet_where_the_kernels_routes_lead_when_the_interface_has_gone() => UplinkLab.Run(uplink =>
+    {
+        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
+        var hop = uplink.FindKnown();
+        NetworkNamespace.Run(() =>
+        {
+            NetworkNamespace.Shell($"ip addr add {UplinkLab.Source}/32 dev lo && ip addr add {UplinkLab.Peer}/32 dev lo && ! ip -o link | grep -q '^{hop.InterfaceIndex}:'");
+            using var loadBalancer = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Peer), GenevePort), 1 << 20);
+            using var counters = new CounterBlocks(1);
+            using var path = ReturnPath.Open(loadBalancer, uplink.Hops);
+            // The longest header that there is leaves the least room in front.
+            var header = Enumerable.Range(0, GwlbGeneveHeader.MaximumLength).Select(n => (byte)n).ToArray();
+            var packet = IpBytes.Ipv4(17, IpBytes.Udp(1000, 2000, new byte[SegmentBytes]));
+
+            for (var n = 0; n < 3; n++)
+            {
+                packet.CopyTo(new Span<byte>(path.NextPacket, packet.Length));
+                var start = path.NextPacket;
+                path.KeepPacket();
+                path.Append(start, packet.Length, header, new OuterPath(UplinkLab.Address(UplinkLab.Peer), UplinkLab.Address(UplinkLab.Source), 40_001), counters[0]);
+            }
+
+            path.Flush();
+
+            Assert.Equal(Enumerable.Repeat($"{UplinkLab.Source}:40001 {Convert.ToHexString([.. header, .. packet])}", 3), Receive(loadBalancer, 3));
             for (var reason = 0; reason < DropReasons.Count; reason++)
                 Assert.Equal(0ul, counters[0]->Drops((DropReason)reason));
         });
