@@ -41,7 +41,8 @@ public sealed record GeneveSettings(ushort Port, IPAddress Bind, int ReceiveBuff
 /// <param name="AreFused">Whether a receive thread and a tunnel thread of the same number and core are one.</param>
 /// <param name="Gather">Whether fused threads are as few as the load allows.</param>
 /// <param name="SpinMicroseconds">For how long a data thread looks for more before it sleeps, in µs; 0 = not at all.</param>
-public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused, bool Gather, int SpinMicroseconds);
+/// <param name="Nice">The nice value of data threads; 0 = everybody's.</param>
+public sealed record ThreadSettings(ThreadPlan Udp, ThreadPlan Tunnel, bool AreFused, bool Gather, int SpinMicroseconds, int Nice);
 
 /// <summary>The threads of one kind: their number, and the core of each.</summary>
 /// <param name="Cores">One entry a thread: the core it is pinned to, or null where it is not pinned. At least one entry.</param>

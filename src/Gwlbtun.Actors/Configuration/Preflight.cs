@@ -27,6 +27,7 @@ internal static class Preflight
         var warnings = new List<string>();
         CheckTun(TunControl, errors);
         CheckCapabilities(Capabilities.OfThisProcess(), errors, warnings);
+        CheckPriority(Capabilities.OfThisProcess(), settings.Threads.Nice, warnings);
         CheckGenevePort(settings.Geneve, errors, warnings);
         CheckHealthPort(settings.Health.Port, errors);
         CheckUplinks(UplinkMtu.Find(), settings.Tunnel.Mtu, warnings);
@@ -54,9 +55,15 @@ internal static class Preflight
     internal static void CheckCapabilities(Capabilities capabilities, ICollection<string> errors, ICollection<string> warnings)
     {
         if (!capabilities.HasNetAdmin)
-            errors.Add("CAP_NET_ADMIN is missing, so no tunnel interfaces can be created. Run as root, or grant it: AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW in a unit, capabilities.add [NET_ADMIN, NET_RAW] in a pod.");
+            errors.Add("CAP_NET_ADMIN is missing, so no tunnel interfaces can be created. Run as root, or grant it: AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_NICE in a unit, capabilities.add [NET_ADMIN, NET_RAW, SYS_NICE] in a pod.");
         if (!capabilities.HasNetRaw)
             warnings.Add("CAP_NET_RAW is missing: packets go back through UDP sockets bound to each flow's source port, which is slower. Grant it to send them raw.");
+    }
+
+    internal static void CheckPriority(Capabilities capabilities, int nice, ICollection<string> warnings)
+    {
+        if (nice < 0 && !capabilities.HasSysNice)
+            warnings.Add($"CAP_SYS_NICE is missing: packets wait for a core like everything else, threads.nice = {nice} is not in force. Grant it, or set threads.nice = 0.");
     }
 
     internal static void CheckGenevePort(GeneveSettings geneve, ICollection<string> errors, ICollection<string> warnings)

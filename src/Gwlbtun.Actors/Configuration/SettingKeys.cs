@@ -45,6 +45,7 @@ internal static class SettingKeys
     public static readonly SettingKey<IReadOnlyList<int>> ThreadsTunnelAffinity = Key("threads.tunnel-affinity", SettingTypes.Cores(MaximumTunnelThreads));
     public static readonly SettingKey<bool> ThreadsFused = Key("threads.fused", SettingTypes.Switch);
     public static readonly SettingKey<bool> ThreadsGather = Key("threads.gather", SettingTypes.Switch);
+    public static readonly SettingKey<int> ThreadsNice = Key("threads.nice", SettingTypes.Integer(-20, 19));
     public static readonly SettingKey<int> ThreadsSpin = Key("threads.spin", SettingTypes.Integer(0, 1_000_000));
 
     // IPv6 needs 1280 (RFC 8200, section 5); an IP datagram and so a TUN device ends at 65535.

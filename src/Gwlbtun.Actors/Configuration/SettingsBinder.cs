@@ -21,7 +21,8 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             BindThreads(SettingKeys.ThreadsTunnel, SettingKeys.ThreadsTunnelAffinity, SettingKeys.MaximumTunnelThreads),
             Get(SettingKeys.ThreadsFused),
             Get(SettingKeys.ThreadsGather),
-            Get(SettingKeys.ThreadsSpin));
+            Get(SettingKeys.ThreadsSpin),
+            Get(SettingKeys.ThreadsNice));
         TunnelSettings tunnel = BindTunnel();
         return new GatewaySettings(
             geneve,

@@ -18,6 +18,7 @@ internal static class DataPlaneSettings
         ReceiveThreads = new(settings.Threads.Udp.Cores),
         TunnelThreads = new(settings.Threads.Tunnel.Cores),
         GatherReceivers = settings.Threads.Gather,
+        Nice = settings.Threads.Nice,
         SpinMicroseconds = settings.Threads.SpinMicroseconds,
         FuseThreads = settings.Threads.AreFused,
         ReceiveBatch = settings.Geneve.Batch,

@@ -29,6 +29,9 @@ public sealed record DataPlaneOptions
     /// <summary>Whether fused threads are as few as the load allows.</summary>
     public bool GatherReceivers { get; init; } = true;
 
+    /// <summary>The nice value of data threads, -20 (first) to 19; 0 is everybody's. Negative ones need CAP_SYS_NICE, and are else not set.</summary>
+    public int Nice { get; init; }
+
     /// <summary>For how long a data thread looks for more before it sleeps, in microseconds; 0: not at all.</summary>
     public int SpinMicroseconds { get; init; }
 

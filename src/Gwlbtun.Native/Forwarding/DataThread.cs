@@ -22,6 +22,7 @@ public abstract class DataThread : IDisposable
     // A carrier that is never idle has more in hand than this is worth: then a few packets may overtake others.
     private static readonly TimeSpan _longestWaitForIdle = TimeSpan.FromMilliseconds(100);
 
+    private readonly int _nice;
     private readonly long _spinTicks;
     private readonly Quiescence _quiescence;
     private readonly IDataPlaneObserver _observer;
@@ -55,6 +56,7 @@ public abstract class DataThread : IDisposable
 
     private protected DataThread(char kind, int index, int? core, DataPlaneOptions options, Quiescence quiescence, IDataPlaneObserver observer)
     {
+        _nice = options.Nice;
         _spinTicks = options.SpinMicroseconds * TimeProvider.System.TimestampFrequency / 1_000_000;
         Index = index;
         Core = core;
@@ -202,6 +204,8 @@ public abstract class DataThread : IDisposable
         {
             if (Core is { } core)
                 CpuAffinity.PinCurrentThread(core);
+            if (_nice != 0)
+                _ = NiceValue.Set(_nice);
             _threadId = CpuAffinity.CurrentThreadId();
             if (_startsAsRider)
                 _leftCarrier.Wait();

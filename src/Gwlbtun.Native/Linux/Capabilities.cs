@@ -9,6 +9,7 @@ public readonly record struct Capabilities(ulong Bits)
     // linux/capability.h
     private const int NetAdmin = 12;
     private const int NetRaw = 13;
+    private const int SysNice = 23;
 
     private const string Field = "CapEff:";
 
@@ -17,6 +18,9 @@ public readonly record struct Capabilities(ulong Bits)
 
     /// <summary>CAP_NET_RAW: raw and packet sockets.</summary>
     public bool HasNetRaw => (Bits >> NetRaw & 1) != 0;
+
+    /// <summary>CAP_SYS_NICE: threads that come before others.</summary>
+    public bool HasSysNice => (Bits >> SysNice & 1) != 0;
 
     /// <summary>Those of this process.</summary>
     public static Capabilities OfThisProcess() => Parse(File.ReadLines("/proc/self/status"));

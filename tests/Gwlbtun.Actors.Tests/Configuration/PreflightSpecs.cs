@@ -10,6 +10,7 @@ public class PreflightSpecs
 {
     private const ulong NetAdmin = 1ul << 12;
     private const ulong NetRaw = 1ul << 13;
+    private const ulong SysNice = 1UL << 23;
 
     private readonly List<string> _errors = [];
     private readonly List<string> _warnings = [];
@@ -46,6 +47,18 @@ public class PreflightSpecs
         Preflight.CheckCapabilities(new Capabilities(capabilities), _errors, _warnings);
 
         Assert.Equal((errors, warnings), (_errors.Count, _warnings.Count));
+    }
+
+    [Theory]
+    [InlineData(NetAdmin, -10, 1)]
+    [InlineData(NetAdmin | SysNice, -10, 0)]
+    [InlineData(NetAdmin, 0, 0)]
+    [InlineData(NetAdmin, 5, 0)]
+    public void Should_wish_for_sys_nice_when_data_threads_are_to_come_first(ulong capabilities, int nice, int warnings)
+    {
+        Preflight.CheckPriority(new Capabilities(capabilities), nice, _warnings);
+
+        Assert.Equal(warnings, _warnings.Count);
     }
 
     [Fact]

@@ -52,6 +52,19 @@ public sealed class FusedThreadSpecs
         Assert.Equal(sleeps, Sleeps(lab.Pool.Threads[0]) - before > Packets / 2);
     });
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-10)]
+    [InlineData(7)]
+    public void Should_come_before_others_as_wanted(int nice) => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { Nice = nice });
+        _ = lab.Establish(Eni);
+
+        // The 19th field, counted behind the name, which may have blanks (proc(5)).
+        Assert.Equal(nice, int.Parse(File.ReadAllText($"/proc/self/task/{lab.Pool.Threads[0].ThreadId}/stat").Split(')')[^1].Split(' ')[17], CultureInfo.InvariantCulture));
+    });
+
     [Fact]
     public void Should_run_by_itself_when_the_two_are_to_run_on_different_cores() => NetworkNamespace.Run(() =>
     {

@@ -27,6 +27,7 @@ internal static class KernelAbi
         #include <sys/eventfd.h>
         #include <sys/ioctl.h>
         #include <sys/mman.h>
+        #include <sys/resource.h>
         #include <sys/socket.h>
         #include <sys/syscall.h>
         #include <sys/wait.h>
@@ -60,6 +61,7 @@ internal static class KernelAbi
         ("BpfProgram.SocketFilter", "BPF_PROG_TYPE_SOCKET_FILTER"),
         ("Capabilities.NetAdmin", "CAP_NET_ADMIN"),
         ("Capabilities.NetRaw", "CAP_NET_RAW"),
+        ("Capabilities.SysNice", "CAP_SYS_NICE"),
         ("ChildProcess.Kill", "SIGKILL"),
         ("ChildProcess.Terminate", "SIGTERM"),
         ("ControlHeader.Size", "CMSG_LEN(0)"),
@@ -100,6 +102,9 @@ internal static class KernelAbi
         ("NetlinkMessage.NewQdisc", "RTM_NEWQDISC"),
         ("NetlinkMessage.TcRoot", "TC_H_ROOT"),
         ("NetlinkMessage.TcaKind", "TCA_KIND"),
+        ("NiceValue.PrioProcess", "PRIO_PROCESS"),
+        ("NiceValue.SchedOther", "SCHED_OTHER"),
+        ("NiceValue.SchedResetOnFork", "SCHED_RESET_ON_FORK"),
         ("Pages.AdviseHugePage", "MADV_HUGEPAGE"),
         ("Pages.MapAnonymous", "MAP_ANONYMOUS"),
         ("Pages.MapPrivate", "MAP_PRIVATE"),
