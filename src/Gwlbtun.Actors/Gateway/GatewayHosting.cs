@@ -29,6 +29,8 @@ internal static class GatewayHosting
         })
         .WithActors((system, registry, resolver) =>
         {
+            // Its first use starts it, and waits for a thread of the pool. By the first endpoints, if they came a hundred at once, all threads would be waiting.
+            system.Scheduler.Advanced.ScheduleOnce(TimeSpan.Zero, static () => { });
             var services = resolver.GetService<IServiceProvider>();
             var loggers = services.GetRequiredService<ILoggerFactory>();
             var gateway = system.ActorOf(GatewaySupervisor.Props(settings, dataPlane, new ReportSources(dataPlane.Options), loggers), "gateway");

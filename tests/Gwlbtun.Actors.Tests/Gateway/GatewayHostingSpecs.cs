@@ -41,6 +41,28 @@ public sealed class GatewayHostingSpecs : GatewayKit
     }
 
     [Fact]
+    public async Task Should_need_no_thread_of_the_pool_to_set_a_timer()
+    {
+        var settings = Settings();
+        var loggers = new CapturedLoggers(_log);
+        using var drain = new Drain();
+        using var host = GatewayProcess.Build(settings, DataPlane.Bind(settings.ToDataPlane(), loggers), drain, new StopSignals(), loggers);
+        await StartAsync(host);
+        var scheduler = host.Services.GetRequiredService<ActorSystem>().Scheduler;
+        var free = new TaskCompletionSource();
+        for (var i = 0; i < 1000; i++)
+            ThreadPool.QueueUserWorkItem(static free => free.Task.Wait(), free, preferLocal: false);
+
+        var first = new Thread(() => scheduler.Advanced.ScheduleOnce(TimeSpan.FromHours(1), static () => { }));
+        first.Start();
+        var wasSet = first.Join(Patience);
+        free.SetResult();
+
+        Assert.True(wasSet);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task Should_fail_health_and_go_on_with_traffic_until_the_drain_is_cut_short()
     {
         var settings = Settings(("GWLBTUN_SHUTDOWN_DRAIN", "1h"));
