@@ -22,7 +22,7 @@ public abstract class DataThread : IDisposable
     // A carrier that is never idle has more in hand than this is worth: then a few packets may overtake others.
     private static readonly TimeSpan _longestWaitForIdle = TimeSpan.FromMilliseconds(100);
 
-    private readonly int _nice;
+    private readonly Precedence _precedence;
     private readonly long _spinTicks;
     private readonly Quiescence _quiescence;
     private readonly IDataPlaneObserver _observer;
@@ -56,7 +56,7 @@ public abstract class DataThread : IDisposable
 
     private protected DataThread(char kind, int index, int? core, DataPlaneOptions options, Quiescence quiescence, IDataPlaneObserver observer)
     {
-        _nice = options.Nice;
+        _precedence = new(options.Nice);
         _spinTicks = options.SpinMicroseconds * TimeProvider.System.TimestampFrequency / 1_000_000;
         Index = index;
         Core = core;
@@ -175,6 +175,9 @@ public abstract class DataThread : IDisposable
     /// <returns>How many there were; 0 also when none are likely. Of more, events tell.</returns>
     private protected abstract int TurnUnasked(int packets);
 
+    /// <summary>Tells of packets that were received, or read from a device, in the present turn.</summary>
+    private protected void NoteTaken(int packets) => (_host ?? this)._precedence.Note(packets);
+
     /// <summary>Whether the present turn is one that a rider lets its carrier take after it has written packets.</summary>
     private protected bool IsTurnAfterWrite { get; private set; }
 
@@ -204,8 +207,7 @@ public abstract class DataThread : IDisposable
         {
             if (Core is { } core)
                 CpuAffinity.PinCurrentThread(core);
-            if (_nice != 0)
-                _ = NiceValue.Set(_nice);
+            _precedence.Start();
             _threadId = CpuAffinity.CurrentThreadId();
             if (_startsAsRider)
                 _leftCarrier.Wait();
@@ -241,6 +243,7 @@ public abstract class DataThread : IDisposable
             for (var i = 0; i < _readyCount; i++)
                 _riders[_readySeats[i]]?.Ride(this);
             _readyCount = 0;
+            _precedence.Adapt();
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             // One that is to stop has no turn left that would notice it on a carrier.
             if (_aside is not null && !_isStopping && !TryStepAside())

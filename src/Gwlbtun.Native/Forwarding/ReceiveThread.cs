@@ -126,6 +126,7 @@ public sealed unsafe class ReceiveThread : DataThread
             return received.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM ? 0 : received.OrThrow("receive from the Geneve socket");
         }
 
+        NoteTaken(received.Value);
         var now = Environment.TickCount64;
         _directory = _registry.Current;
         _lastGate = null;
@@ -141,7 +142,7 @@ public sealed unsafe class ReceiveThread : DataThread
 
         DeliverTaken(now);
         _inHand = 0;
-        if (received.Value == _batch.Capacity)
+        if (_batch.MayHaveLeftSome)
             NoteBacklog(now);
         else
             _fullBatches = 0;

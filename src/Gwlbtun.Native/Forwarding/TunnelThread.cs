@@ -167,6 +167,7 @@ public sealed unsafe class TunnelThread : DataThread
             }
         }
 
+        NoteTaken(taken);
         return taken;
     }
 

@@ -34,6 +34,10 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
     private const int SlotStride = SlotBytes + 4096 + 64;
     private const int ControlBytes = 128;
 
+    // Of a core's cache (2 MiB and more): what is received is to be there still when it is written, read and sent again.
+    private const int BytesAtOnce = 512 << 10;
+    private const int FewestAtOnce = 4;
+
     private readonly byte* _slots;
     private readonly byte* _control;
     private readonly MultiMessage* _messages;
@@ -42,6 +46,9 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
 
     // Messages that the kernel has written to since they were made ready for it.
     private int _used;
+
+    // Datagrams that make up about the bytes, if they are as large as the last ones.
+    private int _limit;
 
     public ReceiveBatch(int capacity = 64)
     {
@@ -58,14 +65,18 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
         }
 
         _used = capacity;
+        _limit = capacity;
     }
 
     public int Capacity { get; }
 
+    /// <summary>Whether the last <see cref="Receive"/> took as many as it would: there may be more.</summary>
+    public bool MayHaveLeftSome { get; private set; }
+
     /// <summary>The socket's own drop counter as last heard (SO_RXQ_OVFL; 32 bits, wraps).</summary>
     public uint SocketDrops { get; private set; }
 
-    /// <summary>Takes what has arrived, without waiting.</summary>
+    /// <summary>Takes what has arrived, without waiting: fewer than <see cref="Capacity"/> when datagrams are large.</summary>
     /// <returns>How many datagrams; EAGAIN when none.</returns>
     public SysResult Receive(UdpSocket socket)
     {
@@ -78,12 +89,24 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
 
         while (true)
         {
-            var result = SysResult.From(recvmmsg(socket.Handle, _messages, (uint)Capacity, SocketOption.MsgDontwait, null));
+            var result = SysResult.From(recvmmsg(socket.Handle, _messages, (uint)_limit, SocketOption.MsgDontwait, null));
             // A call that fails may have written to the first.
             _used = result.IsError ? 1 : result.Value;
-            if (!result.IsError || result.Errno != LinuxError.EINTR)
-                return result;
+            if (result.IsError && result.Errno == LinuxError.EINTR)
+                continue;
+            MayHaveLeftSome = !result.IsError && result.Value == _limit;
+            if (!result.IsError)
+                Limit(result.Value);
+            return result;
         }
+    }
+
+    private void Limit(int received)
+    {
+        var bytes = 1L;
+        for (var i = 0; i < received; i++)
+            bytes += _messages[i].Length;
+        _limit = (int)Math.Clamp((long)BytesAtOnce * received / bytes, Math.Min(FewestAtOnce, Capacity), Capacity);
     }
 
     /// <summary>Datagram <paramref name="index"/> of the last <see cref="Receive"/>.</summary>

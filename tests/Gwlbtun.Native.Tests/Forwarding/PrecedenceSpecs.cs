@@ -1,0 +1,68 @@
+using Gwlbtun.Native.Forwarding;
+using Xunit;
+
+namespace Gwlbtun.Native.Tests.Forwarding;
+
+/// <summary>Real threads, and what the kernel says of them. Needs CAP_SYS_NICE.</summary>
+public sealed class PrecedenceSpecs
+{
+    [Fact]
+    public void Should_go_first_while_packets_are_few_only()
+    {
+        var seen = OnAThread(-7, precedence =>
+        {
+            var seen = new List<int> { NiceOfThisThread() };
+            foreach (var packets in (int[])[0, 1_000_000, 1_000_000, 10, 0])
+            {
+                precedence.Note(packets);
+                NextWindow();
+                precedence.Adapt();
+                seen.Add(NiceOfThisThread());
+            }
+
+            return seen;
+        });
+
+        Assert.Equal([-7, -7, 0, 0, -7, -7], seen);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void Should_leave_a_nice_value_alone_that_gives_no_precedence(int nice)
+    {
+        var seen = OnAThread(nice, precedence =>
+        {
+            precedence.Note(1_000_000);
+            NextWindow();
+            precedence.Adapt();
+            return NiceOfThisThread();
+        });
+
+        Assert.Equal(nice, seen);
+    }
+
+    private static T OnAThread<T>(int nice, Func<Precedence, T> use)
+    {
+        T? seen = default;
+        var thread = new Thread(() =>
+        {
+            var precedence = new Precedence(nice);
+            precedence.Start();
+            seen = use(precedence);
+        });
+        thread.Start();
+        thread.Join();
+        return seen!;
+    }
+
+    private static void NextWindow()
+    {
+        var end = Environment.TickCount64 + 11;
+        SpinWait.SpinUntil(() => Environment.TickCount64 >= end);
+    }
+
+    // proc(5): field 19, the 17th behind the name.
+    private static int NiceOfThisThread() =>
+        int.Parse(File.ReadAllText("/proc/thread-self/stat").Split(')')[^1].Split(' ')[17], System.Globalization.CultureInfo.InvariantCulture);
+}
