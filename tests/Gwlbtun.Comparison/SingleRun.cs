@@ -13,7 +13,9 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     // The C++ handler sometimes crashes at its start or with its first packet.
     private const int MostStarts = 10;
 
-    private static readonly TimeSpan _warmUp = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _warmUp = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan _collectEvery = TimeSpan.FromSeconds(1);
 
     // A hook takes up to 0.2 s of an endpoint, and the C++ handler runs one at a time.
     private static readonly TimeSpan _reachWithin = TimeSpan.FromSeconds(60);
@@ -54,6 +56,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
 
         run.Run(_warmUp);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
+        using ForcedCollections? collections = load.CollectsEverySecond && handler is not null ? new(handler.ProcessId, _collectEvery) : null;
         Expense expense = Expense.Begin(handler);
         long packets = 0;
         LoadResult result = run.Run(options.Duration, returned =>

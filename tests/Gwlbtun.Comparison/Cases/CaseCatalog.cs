@@ -20,6 +20,7 @@ internal static class CaseCatalog
         Bulk(8400),
         new("imix", "1,000 flows, 64, 576 and 1400 B UDP as 7:4:1") { Flows = 1_000, Sizes = SizeMix.Parse("64:7,576:4,1400:1") },
         new("latency", "64 flows, 128 B UDP, 20,000 packets/s") { Rate = 20_000 },
+        new("latency-gc", "the same with a full garbage collection of ours every second") { Rate = 20_000, CollectsEverySecond = true },
         OverEndpoints(1),
         OverEndpoints(20),
         OverEndpoints(100),

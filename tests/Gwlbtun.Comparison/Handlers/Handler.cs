@@ -30,6 +30,8 @@ internal sealed partial class Handler : IDisposable
         process.BeginErrorReadLine();
     }
 
+    public int ProcessId => _process.Id;
+
     public bool IsAlive => !_process.HasExited;
 
     /// <summary>CPU time that its threads have had so far, dead ones included.</summary>
