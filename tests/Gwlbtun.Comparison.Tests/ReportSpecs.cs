@@ -84,7 +84,7 @@ public class ReportSpecs
     {
         BenchmarkCase load = CaseCatalog.Named(name);
         BenchmarkReport report = new(
-            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), Scripts = "", Output = "", Prefix = "" }, []);
+            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), WarmUp = TimeSpan.Zero, Scripts = "", Output = "", Prefix = "" }, []);
         Dictionary<string, IReadOnlyList<Measurement>> runs = new() { [Subject.Ours] = [ours] };
         if (peer is not null)
             runs[Subject.Peer] = [peer];

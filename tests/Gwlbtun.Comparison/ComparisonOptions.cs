@@ -22,6 +22,9 @@ internal sealed record ComparisonOptions
     /// <summary>Length of a run.</summary>
     public required TimeSpan Duration { get; init; }
 
+    /// <summary>How long the load runs before it is measured.</summary>
+    public required TimeSpan WarmUp { get; init; }
+
     /// <summary>Fewer and shorter runs than figures to be quoted need.</summary>
     public bool IsQuick { get; init; }
 

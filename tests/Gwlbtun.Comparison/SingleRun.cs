@@ -13,8 +13,6 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     // The C++ handler sometimes crashes at its start or with its first packet.
     private const int MostStarts = 10;
 
-    private static readonly TimeSpan _warmUp = TimeSpan.FromSeconds(3);
-
     private static readonly TimeSpan _collectEvery = TimeSpan.FromSeconds(1);
 
     // A hook takes up to 0.2 s of an endpoint, and the C++ handler runs one at a time.
@@ -54,7 +52,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             return null;
         }
 
-        run.Run(_warmUp);
+        run.Run(options.WarmUp);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
         using ForcedCollections? collections = load.CollectsEverySecond && handler is not null ? new(handler.ProcessId, _collectEvery) : null;
         Expense expense = Expense.Begin(handler);
