@@ -10,6 +10,7 @@ package_of() {
     dotnet) apt=dotnet-sdk-10.0 dnf=dotnet-sdk-10.0 ;;
     ip) apt=iproute2 dnf=iproute ;;
     iptables) apt=iptables dnf=iptables-nft ;;
+    kubectl) apt=kubernetes-client dnf=kubernetes-client ;;
     nft) apt=nftables dnf=nftables ;;
     ping) apt=iputils-ping dnf=iputils ;;
     ps | sysctl) apt=procps dnf=procps-ng ;;
