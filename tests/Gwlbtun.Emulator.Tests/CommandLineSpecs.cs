@@ -10,6 +10,8 @@ public class CommandLineSpecs
 {
     private static readonly string[] _blast = ["blast", "--appliance", "127.0.0.2", "--local", "127.0.0.1", "--packets", "50"];
 
+    private static readonly string[] _fleet = ["fleet", "--appliance", "127.0.0.2", "--appliance", "127.0.0.3", "--local", "127.0.0.1"];
+
     [Fact]
     public void Should_end_with_0_and_say_what_came_back() => Sandbox.Run(() =>
     {
@@ -88,6 +90,33 @@ public class CommandLineSpecs
         Assert.Contains("cases: FragmentedDatagrams ", output, StringComparison.Ordinal);
         Assert.Contains("verdict: good", output, StringComparison.Ordinal);
     });
+
+    [Fact]
+    public void Should_count_by_phase_and_target_when_there_is_a_fleet() => Sandbox.Run(() =>
+    {
+        using Reflector one = new(IPAddress.Parse("127.0.0.2"), 6081);
+        using Reflector other = new(IPAddress.Parse("127.0.0.3"), 6081);
+        using JsonDocument json = JsonDocument.Parse(Programs.Run(Programs.Emulator, [.. _fleet, "--flows", "50", "--flow-seconds", "0.1", "--seconds", "0.5", "--json", "-"]));
+
+        Assert.True(json.RootElement.GetProperty("good").GetBoolean());
+        Assert.True(json.RootElement.GetProperty("flows").GetInt64() > 100);
+        JsonElement phase = Assert.Single(json.RootElement.GetProperty("phases").EnumerateArray().ToArray());
+        JsonElement[] targets = [.. phase.GetProperty("targets").EnumerateObject().Select(target => target.Value)];
+        Assert.Equal(2, targets.Length);
+        Assert.All(targets, target => Assert.True(target.GetProperty("returned").GetInt64() > 100));
+        Assert.Equal(json.RootElement.GetProperty("sent").GetInt64(), targets.Sum(target => target.GetProperty("sent").GetInt64()));
+    });
+
+    [Theory]
+    [InlineData("--failover", "sometimes", "'sometimes' not recognized")]
+    [InlineData("--deregistration-delay", "0", "--deregistration-delay must be more than 0.")]
+    [InlineData("--flow-seconds", "-1", "--flow-seconds must be more than 0.")]
+    public void Should_refuse_a_wrong_value_for_a_fleet_with_the_reason(string option, string value, string reason)
+    {
+        (int exitCode, _, string errors) = Programs.RunToEnd(Programs.Emulator, [.. _fleet, option, value]);
+        Assert.Equal(1, exitCode);
+        Assert.Contains(reason, errors, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Should_end_with_2_and_a_hint_when_a_namespace_does_not_exist()

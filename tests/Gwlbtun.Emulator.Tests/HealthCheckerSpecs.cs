@@ -72,7 +72,7 @@ public class HealthCheckerSpecs
         Assert.All(states.Skip(1), Assert.True);
     }
 
-    private static HealthCheckOptions Options(int port) => new(port) { Interval = TimeSpan.FromMilliseconds(20), Timeout = TimeSpan.FromSeconds(1), Threshold = 3 };
+    private static HealthCheckOptions Options(int port) => new(port) { Interval = TimeSpan.FromMilliseconds(20), Timeout = TimeSpan.FromSeconds(1), UnhealthyThreshold = 3, HealthyThreshold = 2 };
 
     private void Await(bool healthy) => Assert.True(SpinWait.SpinUntil(() => _target.IsHealthy == healthy, _patience));
 

@@ -5,5 +5,6 @@ RootCommand root = new("A Gateway Load Balancer for the desk: sends flows to an 
 {
     BridgeCommand.Create(),
     BlastCommand.Create(),
+    FleetCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

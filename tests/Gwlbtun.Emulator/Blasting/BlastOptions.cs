@@ -22,7 +22,7 @@ internal enum BlastIp
 /// <summary>What traffic to generate.</summary>
 internal sealed record BlastOptions
 {
-    /// <summary>Flows, 1 to <see cref="InnerAddresses.MaximumFlows"/>.</summary>
+    /// <summary>Flows at a time, 1 to <see cref="InnerAddresses.MaximumFlows"/>.</summary>
     public int Flows { get; init; } = 64;
 
     /// <summary>Inner packet sizes; raised to what the headers and a packet number need.</summary>
@@ -34,6 +34,9 @@ internal sealed record BlastOptions
 
     /// <summary>Consecutive packets of one flow.</summary>
     public int Burst { get; init; } = 1;
+
+    /// <summary>Bursts after which a flow ends and another takes its place; null is never.</summary>
+    public int? Lifetime { get; init; }
 
     /// <summary>Packets per second; null is a closed loop.</summary>
     public double? Rate { get; init; }

@@ -30,14 +30,23 @@ internal sealed class Blaster : IDisposable
     private long _lastSweep;
 
     public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer)
+        : this(options, loadBalancerOptions, loadBalancer, channel => options.Cases is { } cases
+            ? new CaseTraffic(options, cases, loadBalancerOptions.Endpoints, loadBalancer, channel)
+            : new PlainTraffic(options, loadBalancerOptions.Endpoints, loadBalancer, channel))
+    {
+    }
+
+    /// <param name="options">How much to send, and for how long.</param>
+    /// <param name="loadBalancerOptions">The load balancer's.</param>
+    /// <param name="loadBalancer">What admits and judges.</param>
+    /// <param name="newTraffic">Makes what is sent.</param>
+    public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, Func<GeneveChannel, Traffic> newTraffic)
     {
         _options = options;
         _loadBalancer = loadBalancer;
         _channel = new GeneveChannel(loadBalancerOptions, loadBalancer);
         _readiness = new Readiness(_channel.Handles);
-        _traffic = options.Cases is { } cases
-            ? new CaseTraffic(options, cases, loadBalancerOptions.Endpoints, loadBalancer, _channel)
-            : new PlainTraffic(options, loadBalancerOptions.Endpoints, loadBalancer, _channel);
+        _traffic = newTraffic(_channel);
     }
 
     // What is sent and neither returned, refused, nor given up.
@@ -73,7 +82,7 @@ internal sealed class Blaster : IDisposable
 
         TimeSpan elapsed = TimeSpan.FromTicks((Now() - start) / TimeSpan.NanosecondsPerTick);
         (long inTime, long bytesInTime) = (_traffic.Returned, _traffic.ReturnedBytes);
-        Drain(stop);
+        Drain();
         return new BlastResult
         {
             Elapsed = elapsed,
@@ -129,10 +138,11 @@ internal sealed class Blaster : IDisposable
         }
     }
 
-    private void Drain(CancellationToken stop)
+    // Whoever stops it early wants to know no less of what is on its way.
+    private void Drain()
     {
         long lastProgress = Now();
-        while (_traffic.Sent > _traffic.Returned + _traffic.Refused && Now() - lastProgress < Nanoseconds(_options.Drain) && !stop.IsCancellationRequested)
+        while (_traffic.Sent > _traffic.Returned + _traffic.Refused && Now() - lastProgress < Nanoseconds(_options.Drain))
         {
             if (Receive() > 0)
                 lastProgress = Now();

@@ -21,7 +21,13 @@ internal sealed class TrafficPlan
     private const byte HopLimit = 64;
     private const int NoisePeriod = 4096;
 
+    // Flags of TCP.
+    private const int Fin = 1;
+    private const int Syn = 2;
+    private const int Ack = 0x10;
+
     private readonly BlastOptions _options;
+    private readonly FlowSchedule _schedule;
     private readonly ushort _endpoints;
     private readonly byte[] _noise = new byte[NoisePeriod + 65_536];
     // By header length: payload bytes of the sizes before each one of the mix, for TCP's sequence numbers.
@@ -30,6 +36,7 @@ internal sealed class TrafficPlan
     public TrafficPlan(BlastOptions options, int endpoints)
     {
         _options = options;
+        _schedule = new FlowSchedule(options.Flows, options.Burst, options.Lifetime);
         _endpoints = (ushort)endpoints;
         new Random(1).NextBytes(_noise);
         foreach (int headers in (int[])[Ipv4Length + TcpLength, Ipv6Length + TcpLength])
@@ -41,10 +48,13 @@ internal sealed class TrafficPlan
         }
     }
 
-    public int FlowOf(long number) => (int)(number / _options.Burst % _options.Flows);
+    public int FlowOf(long number) => _schedule.FlowOf(number);
 
     /// <summary>The packet's place within its flow, from 0 on.</summary>
-    public uint SequenceOf(long number) => (uint)(number / _options.Burst / _options.Flows * _options.Burst + number % _options.Burst);
+    public uint SequenceOf(long number) => _schedule.SequenceOf(number);
+
+    /// <summary>Whether no packet of its flow comes after it.</summary>
+    public bool IsLast(long number) => _schedule.IsLast(number);
 
     /// <summary>What the load balancer has to know of a flow before its first packet.</summary>
     public Flow NewFlow(int flow) => new()
@@ -86,7 +96,7 @@ internal sealed class TrafficPlan
         switch (protocol)
         {
             case BlastProtocol.Tcp:
-                WriteTcp(upper, flow, sequence, headers, pseudo);
+                WriteTcp(upper, flow, number, headers, pseudo);
                 break;
             case BlastProtocol.Udp:
                 WriteUdp(upper, flow, pseudo);
@@ -105,7 +115,7 @@ internal sealed class TrafficPlan
         ReadOnlySpan<byte> addresses = inner.Addresses(packet);
         if (!InnerAddresses.TryRead(addresses[..(addresses.Length / 2)], FlowRole.Source, out flow))
             return false;
-        return (uint)flow < (uint)_options.Flows && IsIpv6(flow) == (inner.Version == 6);
+        return (uint)flow < (uint)_schedule.Flows && IsIpv6(flow) == (inner.Version == 6);
     }
 
     /// <summary>The number that a returned packet carries.</summary>
@@ -152,13 +162,18 @@ internal sealed class TrafficPlan
         return InternetChecksum.Sum(packet.Slice(8, 32), (uint)(packet.Length - Ipv6Length) + nextHeader);
     }
 
-    private void WriteTcp(Span<byte> segment, int flow, uint sequence, int headers, uint pseudo)
+    private void WriteTcp(Span<byte> segment, int flow, long number, int headers, uint pseudo)
     {
+        uint sequence = SequenceOf(number);
+        // Flows that end begin as well, with data in the SYN, which takes a sequence number itself. The others stand for older ones.
+        bool hasBegun = _options.Lifetime is not null;
+        bool isOpening = hasBegun && sequence == 0;
+        int flags = isOpening ? Syn : IsLast(number) ? Fin | Ack : Ack;
         ulong[] before = _payloadBefore[headers];
         WritePorts(segment, flow, 5001);
-        BinaryPrimitives.WriteUInt32BigEndian(segment[4..], (uint)(PayloadBefore((ulong)flow + sequence) - PayloadBefore((ulong)flow)));
-        BinaryPrimitives.WriteUInt32BigEndian(segment[8..], 1);
-        BinaryPrimitives.WriteUInt16BigEndian(segment[12..], 0x5010); // 20 bytes, ACK
+        BinaryPrimitives.WriteUInt32BigEndian(segment[4..], (uint)(PayloadBefore((ulong)flow + sequence) - PayloadBefore((ulong)flow)) + (hasBegun && !isOpening ? 1u : 0));
+        BinaryPrimitives.WriteUInt32BigEndian(segment[8..], isOpening ? 0u : 1);
+        BinaryPrimitives.WriteUInt16BigEndian(segment[12..], (ushort)(0x5000 | flags)); // 20 bytes
         BinaryPrimitives.WriteUInt16BigEndian(segment[14..], ushort.MaxValue);
         BinaryPrimitives.WriteUInt32BigEndian(segment[16..], 0);
         BinaryPrimitives.WriteUInt16BigEndian(segment[16..], Checksum(segment, pseudo));

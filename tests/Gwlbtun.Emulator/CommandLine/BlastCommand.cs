@@ -83,7 +83,8 @@ internal static class BlastCommand
         return report.Objections.Count == 0 ? ExitCode.Good : ExitCode.NotGood;
     }
 
-    private static Option<int> Number(string name, int least, int most, int value, string description)
+    /// <summary>An option with a whole number.</summary>
+    public static Option<int> Number(string name, int least, int most, int value, string description)
     {
         Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => value };
         option.Validators.Add(result =>

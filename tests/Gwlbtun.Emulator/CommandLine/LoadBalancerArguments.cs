@@ -8,7 +8,7 @@ using Gwlbtun.Emulator.LoadBalancing;
 
 namespace Gwlbtun.Emulator.CommandLine;
 
-/// <summary>The options that both modes have.</summary>
+/// <summary>The options that every mode has.</summary>
 internal sealed class LoadBalancerArguments
 {
     private readonly Option<IPAddress[]> _appliances = new("--appliance")
@@ -42,6 +42,7 @@ internal sealed class LoadBalancerArguments
     private readonly Option<double> _healthInterval = Seconds("--health-interval", 10, "Time between checks");
     private readonly Option<double> _healthTimeout = Seconds("--health-timeout", 5, "How long a check may take");
     private readonly Option<int> _healthThreshold = new("--health-threshold") { Description = "Failures in a row that take a target out of service, and successes that take it back.", DefaultValueFactory = _ => 3 };
+    private readonly Option<int?> _healthyThreshold = new("--healthy-threshold") { Description = "Successes in a row that take a target back, where they are not as many as failures.", HelpName = "COUNT" };
 
     private readonly Option<Judgement[]> _allowed = new("--allow")
     {
@@ -56,7 +57,7 @@ internal sealed class LoadBalancerArguments
         Option[] options =
         [
             _appliances, _local, _nodes, _port, _tcpIdle, _otherIdle, _zeroAttachment, _failOpen, _seed, _healthPort, _healthHttp, _healthPath,
-            _healthInterval, _healthTimeout, _healthThreshold, _allowed, Json,
+            _healthInterval, _healthTimeout, _healthThreshold, _healthyThreshold, _allowed, Json,
         ];
         foreach (Option option in options)
             command.Options.Add(option);
@@ -85,7 +86,8 @@ internal sealed class LoadBalancerArguments
                 Path = parsed.GetValue(_healthPath)!,
                 Interval = TimeSpan.FromSeconds(parsed.GetValue(_healthInterval)),
                 Timeout = TimeSpan.FromSeconds(parsed.GetValue(_healthTimeout)),
-                Threshold = parsed.GetValue(_healthThreshold),
+                UnhealthyThreshold = parsed.GetValue(_healthThreshold),
+                HealthyThreshold = parsed.GetValue(_healthyThreshold) ?? parsed.GetValue(_healthThreshold),
             },
         };
         return parsed.GetValue(_seed) is { } seed ? options with { Seed = seed } : options;

@@ -4,7 +4,7 @@ using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Emulator.CommandLine;
 
-/// <summary>What surrounds a run in either mode: the load balancer, its health checks, and a thread of its own for the packets.</summary>
+/// <summary>What surrounds a run in any mode: the load balancer, its health checks, and a thread of its own for the packets.</summary>
 internal static class Session
 {
     public static async Task<int> RunAsync(Func<LoadBalancerOptions> readOptions, Func<LoadBalancerOptions, LoadBalancer, int> run)

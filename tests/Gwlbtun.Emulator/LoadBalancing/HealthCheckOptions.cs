@@ -12,6 +12,9 @@ internal sealed record HealthCheckOptions(int Port)
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Consecutive failures that take a target out of service, and successes that take it back.</summary>
-    public int Threshold { get; init; } = 3;
+    /// <summary>Consecutive failures that take a target out of service.</summary>
+    public int UnhealthyThreshold { get; init; } = 3;
+
+    /// <summary>Consecutive successes that take it back.</summary>
+    public int HealthyThreshold { get; init; } = 3;
 }

@@ -51,7 +51,7 @@ internal sealed class HealthChecker : IAsyncDisposable
             {
                 bool passed = await PassesAsync(target);
                 run = passed == target.IsHealthy ? 0 : run + 1;
-                if (run >= _options.Threshold || (isFirst && passed))
+                if (run >= (target.IsHealthy ? _options.UnhealthyThreshold : _options.HealthyThreshold) || (isFirst && passed))
                     (target.IsHealthy, run, isFirst) = (passed, 0, false);
             }
             while (await timer.WaitForNextTickAsync(_stop.Token));

@@ -15,7 +15,6 @@ internal sealed unsafe class LoadBalancer
 
     private const int FirstSourcePort = 1024;
 
-    private readonly Target[] _targets;
     private readonly LoadBalancerOptions _options;
     private readonly uint[] _nodes;
 
@@ -23,11 +22,13 @@ internal sealed unsafe class LoadBalancer
     {
         _options = options;
         _nodes = [.. options.Nodes.Select(address => BitConverter.ToUInt32(address.GetAddressBytes()))];
-        _targets = [.. options.Appliances.Select(address => new Target(address))];
+        TargetGroup = new TargetGroup(options);
         Cookies = new CookieMint(options.Seed);
     }
 
-    public IReadOnlyList<Target> Targets => _targets;
+    public TargetGroup TargetGroup { get; }
+
+    public IReadOnlyList<Target> Targets => TargetGroup.Targets;
 
     public CookieMint Cookies { get; }
 
@@ -38,7 +39,9 @@ internal sealed unsafe class LoadBalancer
 
     public LoadBalancerMetrics Metrics { get; } = new();
 
-    /// <summary>Counts one more packet to be sent on a flow, and opens the flow when it is new or has been idle too long.</summary>
+    /// <summary>
+    /// Counts one more packet to be sent on a flow, opens the flow when it is new or has been idle too long, and moves it when its target gives it up.
+    /// </summary>
     /// <param name="flow">The flow; its endpoint, node, protocol type and kind are set.</param>
     /// <param name="hash">Of what the flow is known by: chooses target and source port.</param>
     /// <param name="mayOpen">False for TCP without SYN: it cannot open a flow.</param>
@@ -50,6 +53,8 @@ internal sealed unsafe class LoadBalancer
         if (!Expire(ref flow, nowMs))
         {
             flow.LastMs = nowMs;
+            if (TargetGroup.GivesUpFlows(flow.Target, nowMs))
+                Move(ref flow, hash, nowMs);
             return true;
         }
 
@@ -59,7 +64,7 @@ internal sealed unsafe class LoadBalancer
             return false;
         }
 
-        int target = Pick(hash);
+        int target = TargetGroup.Pick(hash);
         if (target < 0)
         {
             Metrics.NoHealthyTarget++;
@@ -106,7 +111,7 @@ internal sealed unsafe class LoadBalancer
     {
         const int Headers = OuterHeader.Length + GwlbGeneveHeader.StandardLength;
         Span<byte> headers = new(packet - Headers, Headers);
-        target = _targets[flow.Target].NetworkOrder;
+        target = TargetGroup[flow.Target].NetworkOrder;
         OuterHeader.Write(headers, _nodes[flow.Node], target, flow.SourcePort, (ushort)_options.Port, GwlbGeneveHeader.StandardLength + length);
         WriteGeneve(headers[OuterHeader.Length..], flow);
         Metrics.ProcessedBytes += length;
@@ -123,7 +128,7 @@ internal sealed unsafe class LoadBalancer
         endpoint = 0;
         if (datagram.WasFragmented || datagram.WasTruncated)
             return Judgement.BadOuter;
-        if (!IsTarget(datagram.SourceAddress) || Array.IndexOf(_nodes, datagram.DestinationAddress) < 0)
+        if (!TargetGroup.Contains(datagram.SourceAddress) || Array.IndexOf(_nodes, datagram.DestinationAddress) < 0)
             return Judgement.PacketsDroppedCount_InvalidGeneveTunnel;
         if (!GeneveView.TryParse(new ReadOnlySpan<byte>(datagram.Payload, datagram.Length), out geneve))
             return Judgement.BadGeneveHeader;
@@ -151,7 +156,7 @@ internal sealed unsafe class LoadBalancer
     /// <summary>Judges whether a returned packet has the outer and the Geneve header of a flow, whatever became of that since.</summary>
     public Judgement JudgeHeader(in ReceivedDatagram datagram, in GeneveView geneve, in Flow flow)
     {
-        if (datagram.SourceAddress != _targets[flow.Target].NetworkOrder || datagram.DestinationAddress != _nodes[flow.Node] || datagram.SourcePort != flow.SourcePort)
+        if (datagram.SourceAddress != TargetGroup[flow.Target].NetworkOrder || datagram.DestinationAddress != _nodes[flow.Node] || datagram.SourcePort != flow.SourcePort)
             return Judgement.PacketsDroppedCount_InvalidGeneveTunnel;
         if (geneve.Cookie != flow.Cookie)
             return Judgement.PacketsDroppedCount_InvalidGwlbFlowCookie;
@@ -169,34 +174,17 @@ internal sealed unsafe class LoadBalancer
         Metrics.ProcessedBytes += bytes;
     }
 
-    /// <summary>Whether an address, as it stands in memory, is a target's.</summary>
-    public bool IsTarget(uint address)
+    // Nothing says whether the flow keeps its cookie then. With another one it is seen which of the two a packet comes back with.
+    private void Move(ref Flow flow, uint hash, long nowMs)
     {
-        foreach (Target target in _targets)
-        {
-            if (target.NetworkOrder == address)
-                return true;
-        }
-
-        return false;
-    }
-
-    private int Pick(uint hash)
-    {
-        int healthy = 0;
-        foreach (Target target in _targets)
-            healthy += target.IsHealthy ? 1 : 0;
-        if (healthy == 0)
-            return _options.FailOpen ? (int)(hash % (uint)_targets.Length) : -1;
-
-        int chosen = (int)(hash % (uint)healthy);
-        for (int i = 0; i < _targets.Length; i++)
-        {
-            if (_targets[i].IsHealthy && chosen-- == 0)
-                return i;
-        }
-
-        return -1; // one turned unhealthy meanwhile
+        int target = TargetGroup.Pick(hash);
+        if (target < 0 || target == flow.Target)
+            return;
+        flow.Target = (ushort)target;
+        flow.Cookie = Cookies.Next();
+        flow.IsAnswered = false;
+        flow.OpenedMs = nowMs;
+        Metrics.RebalancedFlowCount++;
     }
 
     // AWS sends zero attachment IDs so far. Unless asked to, here each flow has its own, so that a header returned with the wrong flow is seen by more than its cookie.

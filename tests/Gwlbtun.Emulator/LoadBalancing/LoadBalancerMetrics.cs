@@ -11,6 +11,9 @@ internal sealed class LoadBalancerMetrics
 
     public long NewFlowCount { get; private set; }
 
+    /// <summary>Flows that went from a target that gave them up to another one.</summary>
+    public long RebalancedFlowCount { get; set; }
+
     /// <summary>Inner bytes sent to targets and accepted from them.</summary>
     public long ProcessedBytes { get; set; }
 
@@ -35,6 +38,7 @@ internal sealed class LoadBalancerMetrics
             [nameof(ActiveFlowCount)] = ActiveFlowCount,
             [nameof(NewFlowCount)] = NewFlowCount,
             [nameof(PeakFlowCount)] = PeakFlowCount,
+            [nameof(RebalancedFlowCount)] = RebalancedFlowCount,
             [nameof(ProcessedBytes)] = ProcessedBytes,
             ["HealthyHostCount"] = targets.Count(target => target.IsHealthy),
             ["UnHealthyHostCount"] = targets.Count(target => !target.IsHealthy),

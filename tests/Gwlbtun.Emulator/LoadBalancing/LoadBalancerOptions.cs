@@ -3,7 +3,7 @@ using Gwlbtun.Emulator.Judging;
 
 namespace Gwlbtun.Emulator.LoadBalancing;
 
-/// <summary>What both modes set.</summary>
+/// <summary>What every mode sets.</summary>
 internal sealed record LoadBalancerOptions
 {
     /// <summary>The endpoint ID that examples and tests use.</summary>
@@ -39,6 +39,12 @@ internal sealed record LoadBalancerOptions
 
     /// <summary>Send new flows to all targets when none is healthy.</summary>
     public bool FailOpen { get; init; }
+
+    /// <summary>What becomes of the flows of a target that is out of service.</summary>
+    public Failover Failover { get; init; }
+
+    /// <summary>How long a deregistered target is draining (AWS: 0 to 3,600 s).</summary>
+    public TimeSpan DeregistrationDelay { get; init; } = TimeSpan.FromSeconds(300);
 
     /// <summary>Cookies follow from it; two runs never share cookies unless it is set.</summary>
     public ulong Seed { get; init; } = (ulong)Random.Shared.NextInt64();

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Gwlbtun.Emulator.LoadBalancing;
 
-/// <summary>An appliance behind the load balancer. Its state is written by the health checker and read by the data loop.</summary>
+/// <summary>An appliance behind the load balancer. The health checker writes whether it is healthy; the rest is the data loop's.</summary>
 internal sealed class Target(IPAddress address)
 {
     private volatile bool _isHealthy = true;
@@ -12,10 +12,17 @@ internal sealed class Target(IPAddress address)
     /// <summary>The address as it stands in memory, in network byte order.</summary>
     public uint NetworkOrder { get; } = BitConverter.ToUInt32(address.GetAddressBytes());
 
-    /// <summary>Whether new flows may be sent to it. Without a health check always.</summary>
+    /// <summary>Whether its health checks pass. Without a health check always.</summary>
     public bool IsHealthy
     {
         get => _isHealthy;
         set => _isHealthy = value;
     }
+
+    /// <summary>Milliseconds when it was deregistered; null while it is registered.</summary>
+    public long? DeregisteredMs { get; private set; }
+
+    public void Register() => DeregisteredMs = null;
+
+    public void Deregister(long nowMs) => DeregisteredMs ??= nowMs;
 }

@@ -88,7 +88,7 @@ internal sealed class GeneveChannel : IDisposable
         {
             while (receiver.Strays.TryTake(out uint source, out bool looksLikeGeneve))
             {
-                if (looksLikeGeneve && _loadBalancer.IsTarget(source))
+                if (looksLikeGeneve && _loadBalancer.TargetGroup.Contains(source))
                     _loadBalancer.Judgements.Add(Judgement.PacketsDroppedCount_InvalidGeneveTunnel);
             }
         }

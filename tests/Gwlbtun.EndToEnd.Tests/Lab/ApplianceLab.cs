@@ -79,11 +79,12 @@ internal sealed class ApplianceLab : IDisposable
         return server;
     }
 
-    /// <summary>Joins two namespaces by a veth of MTU 9001 and gives each end its address.</summary>
-    public static void Join(NetworkNamespace left, string leftDevice, string leftAddress, NetworkNamespace right, string rightDevice, string rightAddress)
+    /// <summary>Joins two namespaces by a veth of MTU 9001 and gives each end its address; a port of a bridge has none.</summary>
+    public static void Join(NetworkNamespace left, string leftDevice, string? leftAddress, NetworkNamespace right, string rightDevice, string rightAddress)
     {
         left.Ip("link", "add", leftDevice, "mtu", "9001", "type", "veth", "peer", "name", rightDevice, "mtu", "9001", "netns", right.Name);
-        left.AddAddress(leftAddress, leftDevice);
+        if (leftAddress is not null)
+            left.AddAddress(leftAddress, leftDevice);
         right.AddAddress(rightAddress, rightDevice);
         left.Ip("link", "set", leftDevice, "up");
         right.Ip("link", "set", rightDevice, "up");

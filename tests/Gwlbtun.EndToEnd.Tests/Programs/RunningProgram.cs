@@ -33,6 +33,16 @@ internal sealed class RunningProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>How many lines it printed so far.</summary>
+    public int LineCount
+    {
+        get
+        {
+            lock (_lines)
+                return _lines.Count;
+        }
+    }
+
     public static RunningProgram Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null)
     {
         var program = new RunningProgram(new Process { StartInfo = Command.StartInfo(command) });
@@ -46,13 +56,16 @@ internal sealed class RunningProgram : IAsyncDisposable
         return program;
     }
 
-    /// <summary>Waits until a line matches, or so many, and returns the match; throws when the program ends or the time is up without one.</summary>
-    public async Task<Match> WaitForLineAsync(string pattern, TimeSpan? within = null, int occurrence = 1)
+    /// <summary>
+    /// Waits until a line matches, or so many, and returns the match; throws when the program ends or the time is up without one. The first
+    /// <paramref name="after"/> lines do not count.
+    /// </summary>
+    public async Task<Match> WaitForLineAsync(string pattern, TimeSpan? within = null, int occurrence = 1, int after = 0)
     {
         var regex = new Regex(pattern, RegexOptions.IgnoreCase);
         using var timeout = new CancellationTokenSource(within ?? _patience);
         var exited = _process.WaitForExitAsync(CancellationToken.None);
-        for (var next = 0; ;)
+        for (var next = after; ;)
         {
             Task added;
             lock (_lines)
@@ -82,6 +95,13 @@ internal sealed class RunningProgram : IAsyncDisposable
     {
         lock (_lines)
             return _lines.Count(line => Regex.IsMatch(line, pattern, RegexOptions.IgnoreCase));
+    }
+
+    /// <summary>Says something to it on its standard input.</summary>
+    public async Task WriteLineAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
     }
 
     public void Signal(int signal) => Signals.Send(Id, signal);

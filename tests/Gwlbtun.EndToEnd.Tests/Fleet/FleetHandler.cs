@@ -1,0 +1,49 @@
+using System.Net;
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests.Fleet;
+
+/// <summary>One of a fleet: an appliance, and the gwlbtun that runs there at present.</summary>
+internal sealed class FleetHandler(NetworkNamespace network, IPAddress address, IReadOnlyDictionary<string, string> variables)
+{
+    private static readonly string _hook = Artifacts.ExampleScript("create-route.sh");
+
+    private readonly List<GwlbtunProcess> _started = [];
+
+    public IPAddress Address => address;
+
+    public GwlbtunProcess Current => _started[^1];
+
+    /// <summary>Starts a gwlbtun, the first one or one in place of that which has ended.</summary>
+    public Task StartAsync()
+    {
+        _started.Add(GwlbtunProcess.Launch(network, ["-c", _hook, "-r", _hook], variables));
+        return Current.WaitUntilReadyAsync();
+    }
+
+    /// <summary>Tells it to stop; returns when it fails its health checks.</summary>
+    public async Task BeginDrainAsync()
+    {
+        Current.Program.Signal(Signals.Terminate);
+        await Current.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(2));
+    }
+
+    /// <summary>Tells it to stop a second time, as there is nothing left to wait for, and asserts that it ends well.</summary>
+    public Task CutDrainShortAsync() => Current.StopAsync();
+
+    /// <summary>Waits until the drain time is over, and asserts that it ends well.</summary>
+    public async Task WaitUntilDrainedAsync()
+    {
+        var code = await Current.Program.WaitForExitAsync();
+        Assert.True(code == 0, $"gwlbtun ended with {code}:\n{Current.Program.Log}");
+    }
+
+    public async Task DisposeAsync(ITestOutputHelper output)
+    {
+        foreach (var gwlbtun in _started)
+            await gwlbtun.Program.DisposeAsync(output);
+    }
+}
