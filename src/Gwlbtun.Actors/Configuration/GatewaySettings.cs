@@ -120,6 +120,7 @@ public sealed record FragmentSettings(int MaxPerEni, TimeSpan Timeout, TimeSpan 
 /// <summary>Section <c>hooks</c>.</summary>
 /// <param name="Create">Run when a tunnel is up; null = none.</param>
 /// <param name="Destroy">Run before a tunnel goes; null = none.</param>
+/// <param name="Environment">Variables that hooks get beside the handler's own.</param>
 /// <param name="Timeout">How long a hook may run before it gets SIGTERM.</param>
 /// <param name="KillGrace">How long after SIGTERM it gets SIGKILL.</param>
 /// <param name="Parallelism">The most hooks that run at a time.</param>
@@ -127,6 +128,7 @@ public sealed record FragmentSettings(int MaxPerEni, TimeSpan Timeout, TimeSpan 
 public sealed record HookSettings(
     HookCommand? Create,
     HookCommand? Destroy,
+    IReadOnlyDictionary<string, string> Environment,
     TimeSpan Timeout,
     TimeSpan KillGrace,
     int Parallelism,

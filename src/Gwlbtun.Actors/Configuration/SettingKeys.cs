@@ -82,6 +82,7 @@ internal static class SettingKeys
 
     public static readonly SettingKey<HookCommand?> HooksCreate = Key("hooks.create", SettingTypes.Hook);
     public static readonly SettingKey<HookCommand?> HooksDestroy = Key("hooks.destroy", SettingTypes.Hook);
+    public static readonly SettingKey<IReadOnlyDictionary<string, string>> HooksEnvironment = Key("hooks.environment", SettingTypes.Variables);
     public static readonly SettingKey<TimeSpan> HooksTimeout = Key("hooks.timeout", SettingTypes.Duration(_millisecond, _day));
     public static readonly SettingKey<TimeSpan> HooksKillGrace = Key("hooks.kill-grace", SettingTypes.Duration(_none, _day));
     public static readonly SettingKey<int> HooksParallelism = Key("hooks.parallelism", SettingTypes.Integer(1, 1024));

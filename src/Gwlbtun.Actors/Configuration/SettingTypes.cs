@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Gwlbtun.Actors.Configuration.Hocon;
 
 namespace Gwlbtun.Actors.Configuration;
@@ -15,7 +16,7 @@ internal delegate bool TextReader<T>(string text, out T value);
 internal sealed record SettingType<T>(string Expected, NodeReader<T> Read);
 
 /// <summary>The types of the keys. All numbers are read and written in the invariant culture.</summary>
-internal static class SettingTypes
+internal static partial class SettingTypes
 {
     private static readonly (string Suffix, decimal Seconds)[] _durationUnits =
     [
@@ -120,6 +121,9 @@ internal static class SettingTypes
         return node is HoconScalar scalar && HookCommand.TryParse(scalar.Text, out value, out error);
     });
 
+    /// <summary>A section of environment variables, or one text of <c>NAME=value</c>, separated by semicolons.</summary>
+    public static SettingType<IReadOnlyDictionary<string, string>> Variables { get; } = new("variables such as { NAME = value }", ReadVariables);
+
     /// <summary>A list, or one text whose items are separated by blanks or semicolons (environment variables hold no lists).</summary>
     public static SettingType<IReadOnlyList<T>> ListOf<T>(string expected, TextReader<T> read) => new(expected, (HoconNode node, out IReadOnlyList<T> value, out string? error) =>
     {
@@ -142,6 +146,38 @@ internal static class SettingTypes
 
         return error is null;
     });
+
+    private static bool ReadVariables(HoconNode node, out IReadOnlyDictionary<string, string> value, out string? error)
+    {
+        var variables = new Dictionary<string, string>();
+        value = variables;
+        error = node is HoconList ? "a list is not variables such as { NAME = value }." : null;
+        IEnumerable<(string Name, HoconNode Value)> written = node switch
+        {
+            HoconObject section => section.Members.Select(m => (m.Key, m.Value)),
+            HoconScalar scalar => scalar.Text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(t => Assignment(t, scalar.Origin)),
+            _ => [],
+        };
+        foreach ((string name, HoconNode variable) in written)
+        {
+            if (!VariableName().IsMatch(name))
+                error ??= $"'{name}' is not the name of a variable.";
+            else if (name.StartsWith(SettingKey.EnvironmentPrefix, StringComparison.Ordinal))
+                error ??= $"{name} is not for a file to set: what begins with {SettingKey.EnvironmentPrefix} is gwlbtun's own.";
+            else if (variable is not HoconScalar text || text.Text.Contains('\0', StringComparison.Ordinal))
+                error ??= $"the value of {name} is not a text.";
+            else if (!text.IsNull)
+                variables[name] = text.Text;
+        }
+
+        return error is null;
+    }
+
+    private static (string Name, HoconNode Value) Assignment(string text, SettingOrigin origin)
+    {
+        int sign = text.IndexOf('=', StringComparison.Ordinal);
+        return sign < 0 ? (text + " without =", new HoconScalar("", origin)) : (text[..sign], new HoconScalar(text[(sign + 1)..], origin));
+    }
 
     private static (string Number, TUnit Unit) SplitUnit<TUnit>(string text, (string Suffix, TUnit Unit)[] units, TUnit bare)
     {
@@ -169,4 +205,7 @@ internal static class SettingTypes
         >= 1L << 10 when bytes % (1L << 10) == 0 => $"{bytes >> 10} KiB",
         _ => $"{bytes} B",
     };
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex VariableName();
 }

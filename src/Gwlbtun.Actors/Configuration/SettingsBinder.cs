@@ -92,6 +92,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
     private HookSettings BindHooks() => new(
         Get(SettingKeys.HooksCreate),
         Get(SettingKeys.HooksDestroy),
+        Get(SettingKeys.HooksEnvironment),
         Get(SettingKeys.HooksTimeout),
         Get(SettingKeys.HooksKillGrace),
         Get(SettingKeys.HooksParallelism),

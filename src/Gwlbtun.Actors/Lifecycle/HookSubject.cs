@@ -23,8 +23,8 @@ public sealed record HookSubject(ulong EniId, string InInterface, string OutInte
     public IReadOnlyList<string> ToArgv(HookCommand command, HookAction action) =>
         command.ToArgv(Word(action), InInterface, OutInterface, EniName.Hex17(EniId));
 
-    /// <summary>What a hook is told beside its arguments: the same again as environment variables.</summary>
-    public IReadOnlyDictionary<string, string> Environment(HookAction action) => new Dictionary<string, string>
+    /// <summary>What a hook is told beside its arguments: the same again as environment variables, and those that are configured.</summary>
+    public IReadOnlyDictionary<string, string> Environment(HookAction action, IReadOnlyDictionary<string, string> configured) => new Dictionary<string, string>(configured)
     {
         ["GWLBTUN_ACTION"] = Word(action),
         ["GWLBTUN_IN_INTERFACE"] = InInterface,

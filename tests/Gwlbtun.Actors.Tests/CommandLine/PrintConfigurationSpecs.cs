@@ -31,6 +31,7 @@ public sealed class PrintConfigurationSpecs : IDisposable
     [InlineData("-jsp 8060 -i 400 -t 60 --udpaffinity 1-2,4 --tunthreads 3 --rcvbuf 1 --no-return -d", "")]
     [InlineData("--reserve 1,2,3,4,5,6 --reserve vpce-7:1,1,1,1,1,1", "")]
     [InlineData("", "hooks.create = \"X=\\\"1\\\" ./a.sh 'b' >> /tmp/x\\\\y 2>&1 # no comment ${NOT} é\"")]
+    [InlineData("", "hooks.environment { A = 1, B = \"x; y = \\\"z\\\"\" }")]
     [InlineData("", "akka { actor { \"a.b/c\" = \"x // y\", list = [1, \"2 3\"], n = null, e = \"\" } , loglevel = OFF }")]
     public void Should_give_the_same_settings_when_read_again(string line, string hocon)
     {

@@ -20,7 +20,8 @@ public class ConfigurationLoaderSpecs
         Assert.Equal((2_000_000, 2_000_000, TimeSpan.Zero), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
         Assert.Equal(new FragmentSettings(16384, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(100)), s.Flows.Fragments);
         Assert.Empty(s.Flows.Reserve);
-        Assert.Equal(new HookSettings(null, null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), 8, CreateFailureAction.Continue), s.Hooks);
+        Assert.Empty(s.Hooks.Environment);
+        Assert.Equal(new HookSettings(null, null, s.Hooks.Environment, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), 8, CreateFailureAction.Continue), s.Hooks);
         Assert.Equal(new HealthSettings(0, HealthFormat.Text, false), s.Health);
         Assert.Equal(new ShutdownSettings(TimeSpan.Zero), s.Shutdown);
         Assert.Equal(new RestartSettings(TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(10), 0.2, 10, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5)), s.Restart);
@@ -54,7 +55,7 @@ public class ConfigurationLoaderSpecs
               idle-timeout { tcp = 400, udp = 60s, other = 30s }, tcp-closing-timeout = 20s, max-per-eni = 1000, max-total = 3000
               fragments { max-per-eni = 5, timeout = 2s, wait = 0 }, reserve = ["1,2,3,4,5,6", "eni-7:6,5,4,3,2,1"]
             }
-            hooks { create = "X=1 a", destroy = "X=1 b", timeout = 1s, kill-grace = 0s, parallelism = 1, on-create-failure = retire }
+            hooks { create = "X=1 a", destroy = "X=1 b", environment { A = 1, b_2 = "c = d; e", C = null }, timeout = 1s, kill-grace = 0s, parallelism = 1, on-create-failure = retire }
             health { port = 80, format = JSON, status-only = true }
             shutdown.drain = 30s
             restart { min-backoff = 1s, max-backoff = 2s, jitter = 0, max-tries = 3, window = 4s, park-timeout = 5s }
@@ -72,6 +73,7 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new FragmentSettings(5, TimeSpan.FromSeconds(2), TimeSpan.Zero), s.Flows.Fragments);
         Assert.Equal([new FlowReservation(null, 1, 2, 3, 4, 5, 6), new FlowReservation(7, 6, 5, 4, 3, 2, 1)], s.Flows.Reserve);
         Assert.Equal(("X=1 a", "X=1 b"), (s.Hooks.Create?.Text, s.Hooks.Destroy?.Text));
+        Assert.Equal(new() { ["A"] = "1", ["b_2"] = "c = d; e" }, new Dictionary<string, string>(s.Hooks.Environment));
         Assert.Equal((TimeSpan.FromSeconds(1), TimeSpan.Zero, 1, CreateFailureAction.Retire), (s.Hooks.Timeout, s.Hooks.KillGrace, s.Hooks.Parallelism, s.Hooks.OnCreateFailure));
         Assert.Equal(new HealthSettings(80, HealthFormat.Json, true), s.Health);
         Assert.Equal(new ShutdownSettings(TimeSpan.FromSeconds(30)), s.Shutdown);

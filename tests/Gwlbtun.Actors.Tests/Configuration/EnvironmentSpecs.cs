@@ -19,6 +19,7 @@ public class EnvironmentSpecs
         {
             ["GWLBTUN_GENEVE_PORT"] = "6082",
             ["GWLBTUN_HOOKS_CREATE"] = "X=1 ./a.sh # {",
+            ["GWLBTUN_HOOKS_ENVIRONMENT"] = "A=1; B=c = d;C=",
             ["GWLBTUN_FLOWS_RESERVE"] = "1,2,3,4,5,6 eni-7:6,5,4,3,2,1; 8:1,1,1,1,1,1",
             ["GWLBTUN_THREADS_UDP_AFFINITY"] = "1-2",
             ["GWLBTUN_HOOKS_DESTROY"] = "",
@@ -28,6 +29,7 @@ public class EnvironmentSpecs
         Assert.Equal(6082, s.Geneve.Port);
         Assert.Equal("X=1 ./a.sh # {", s.Hooks.Create?.Text);
         Assert.Null(s.Hooks.Destroy);
+        Assert.Equal(new() { ["A"] = "1", ["B"] = "c = d", ["C"] = "" }, new Dictionary<string, string>(s.Hooks.Environment));
         Assert.Equal([null, 7ul, 8ul], s.Flows.Reserve.Select(r => r.EniId));
         Assert.Equal([1, 2], s.Threads.Udp.Cores);
     }
@@ -60,6 +62,7 @@ public class EnvironmentSpecs
     [InlineData("GWLBTUN_HEALTH_PROT", "8060", "environment variable GWLBTUN_HEALTH_PROT: there is no key of this name. Did you mean GWLBTUN_HEALTH_PORT?")]
     [InlineData("GWLBTUN_PORT", "8060", "environment variable GWLBTUN_PORT: there is no key of this name.")]
     [InlineData("GWLBTUN_", "1", "environment variable GWLBTUN_: there is no key of this name.")]
+    [InlineData("GWLBTUN_HOOKS_ENVIRONMENT", "A=1;B", "hooks.environment (environment variable GWLBTUN_HOOKS_ENVIRONMENT): 'B without =' is not the name of a variable.")]
     [InlineData("GWLBTUN_HEALTH_PORT", "", "health.port (environment variable GWLBTUN_HEALTH_PORT): '' is not a number from 0 to 65535.")]
     [InlineData("GWLBTUN_THREADS_TUNNEL_AFFINITY", "9", "threads.tunnel-affinity (environment variable GWLBTUN_THREADS_TUNNEL_AFFINITY): core 9 is not available to this process. It may run on 0-7.")]
     public void Should_refuse_unknown_variables_and_wrong_values(string name, string value, string expected) =>

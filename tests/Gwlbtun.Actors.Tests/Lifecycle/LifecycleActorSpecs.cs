@@ -15,7 +15,7 @@ public sealed class LifecycleActorSpecs : TestKit
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
     private static readonly HookSettings _noHooks = new(
-        Create: null, Destroy: null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), Parallelism: 8, CreateFailureAction.Continue);
+        Create: null, Destroy: null, new Dictionary<string, string>(), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), Parallelism: 8, CreateFailureAction.Continue);
 
     private readonly CapturedLog _log = new();
     private readonly HookCounters _counters = new();
@@ -46,6 +46,17 @@ public sealed class LifecycleActorSpecs : TestKit
             ],
             HookLines());
         Assert.Equal((1u, 0u, 0u), (_counters.Run, _counters.Failed, _counters.TimedOut));
+    }
+
+    [Fact]
+    public async Task Should_let_configured_variables_win_over_the_handlers_own()
+    {
+        var hooks = Options("echo $COLOUR in $HOME") with { Environment = new Dictionary<string, string> { ["COLOUR"] = "dark blue", ["HOME"] = "/nowhere" } };
+
+        Start(hooks).Tell(new RunCreate(Subject(Eni)), TestActor);
+
+        await Finished();
+        Assert.Equal(["dark blue in /nowhere"], HookLines());
     }
 
     [Fact]

@@ -21,6 +21,7 @@ internal static class HoconWriter
         HoconScalar { IsNull: true } => "null",
         HoconScalar scalar => WriteText(scalar.Text),
         HoconList list => $"[{string.Join(", ", list.Items.Select(WriteValue))}]",
+        HoconObject { Members.Count: 0 } => "{}",
         HoconObject o => $"{{ {string.Join(", ", o.Members.Select(m => $"{WriteKey(m.Key)} = {WriteValue(m.Value)}"))} }}",
         _ => throw new ArgumentException("an unresolved node cannot be written", nameof(node)),
     };
