@@ -13,6 +13,8 @@
 #   HOOK_RULE_PREF    preference of the ip rules                         (10000)
 #   HOOK_MARK_SHIFT   the 12 bits of the packet mark that tell endpoints apart start here (16, so 0x0fff0000)
 #   HOOK_UPLINK       the interface that NAT leaves by                   (that of the default route)
+#   HOOK_CIDRS        the clients' networks behind every endpoint, separated by blanks or commas; HOOK_CIDRS_ENI, with the
+#                     17 digits that the hook gets, those behind one of them (the hooks that use it say what for)
 
 set -euo pipefail
 
@@ -42,32 +44,50 @@ begin_hook() {
   esac
 }
 
+# Has DESTROY run a command, before those that were noted earlier.
+undo_with() {
+  printf '%q ' "$@" >>"$journal"
+  echo >>"$journal"
+}
+
 # Runs a command that adds something (add, -A, -I) after noting the command that deletes it.
 step() {
-  local word inverse=
+  local word inverse=()
   for word in "$@"; do
     case $word in add) word=del ;; -A | -I) word=-D ;; esac
-    inverse+=$(printf '%q ' "$word")
+    inverse+=("$word")
   done
-  echo "$inverse" >>"$journal"
+  undo_with "${inverse[@]}"
   "$@"
 }
 
-# The same for each IP version that this host speaks: `each_ip ip rule ...`, `each_ip iptables ...`.
-each_ip() {
-  local command=$1
-  shift
-  case $command in
-    ip)
-      step ip -4 "$@"
-      if has_ipv6; then step ip -6 "$@"; fi
-      ;;
-    iptables)
-      step iptables -w "$@"
-      if has_ipv6; then step ip6tables -w "$@"; fi
-      ;;
+# The same for IP version 4 or 6, if this host speaks it: `step_ip 6 ip rule ...`, `step_ip 6 iptables ...`.
+step_ip() {
+  local version=$1 command=$2
+  shift 2
+  [ "$version" = 4 ] || has_ipv6 || return 0
+  case $command-$version in
+    ip-*) step ip "-$version" "$@" ;;
+    iptables-4) step iptables -w "$@" ;;
+    iptables-6) step ip6tables -w "$@" ;;
   esac
 }
+
+# The same for each IP version.
+each_ip() {
+  step_ip 4 "$@"
+  step_ip 6 "$@"
+}
+
+# The same for each of `networks`, which becomes the last word: `each_network iptables ... -s`.
+each_network() {
+  local network
+  for network in "${networks[@]}"; do
+    step_ip "$(ip_version "$network")" "$@" "$network"
+  done
+}
+
+ip_version() { case $1 in *:*) echo 6 ;; *) echo 4 ;; esac; }
 
 undo() {
   [ -e "$journal" ] || return 0
@@ -92,12 +112,40 @@ undo_if_failed() {
 claim_number() {
   for ((number = 1; number <= most_endpoints; number++)); do
     if (set -o noclobber && echo "$eni" >"$state_dir/number-$number") 2>/dev/null; then
-      printf 'rm -f %q\n' "$state_dir/number-$number" >>"$journal"
+      undo_with rm -f "$state_dir/number-$number"
       table=$((table_base + number))
       return
     fi
   done
   fail "$most_endpoints endpoints have a number already: is $state_dir full of stale ones?"
+}
+
+# Reads the clients' networks behind this endpoint from the environment into `networks`; none when it does not tell.
+read_networks() {
+  local of_this_endpoint=HOOK_CIDRS_$eni
+  split_networks "${!of_this_endpoint-${HOOK_CIDRS-}}"
+}
+
+split_networks() { read -rd '' -ra networks <<<"${1//,/ }" || true; }
+
+# The same for a hook that cannot do without: what the environment does not tell, AWS does, of the VPC that the endpoint is in.
+need_networks() {
+  read_networks
+  [ ${#networks[@]} = 0 ] || return 0
+  command -v aws >/dev/null || fail "the networks behind vpce-$eni are not known: set HOOK_CIDRS, or install aws"
+  local vpc answer
+  vpc=$(ask_aws describe-vpc-endpoints --vpc-endpoint-ids "vpce-$eni" --query 'VpcEndpoints[].VpcId')
+  answer=$(ask_aws describe-vpcs --vpc-ids "$vpc" --query "Vpcs[].[
+    CidrBlockAssociationSet[?CidrBlockState.State=='associated'].CidrBlock,
+    Ipv6CidrBlockAssociationSet[?Ipv6CidrBlockState.State=='associated'].Ipv6CidrBlock][][]")
+  split_networks "$answer"
+  [ ${#networks[@]} != 0 ] || fail "AWS knows no networks of $vpc, where vpce-$eni is: set HOOK_CIDRS"
+}
+
+# Needs ec2:DescribeVpcEndpoints and ec2:DescribeVpcs; an endpoint in another account's VPC cannot be asked about.
+ask_aws() {
+  AWS_MAX_ATTEMPTS=2 aws --cli-connect-timeout 3 --cli-read-timeout 5 --output text ec2 "$@" ||
+    fail "AWS does not tell the networks behind vpce-$eni: set HOOK_CIDRS"
 }
 
 # Whether IPv6 is this host's and this hook's: one for IPv4 alone sets ipv4_only=yes.
@@ -138,39 +186,69 @@ disable_rp_filter() {
   set_sysctl "ipv4/conf/$device/rp_filter" 0
 }
 
+# Makes an nftables table of this endpoint's own, gwlbtun-ENI, with the chains on standard input, in place of one left behind.
+add_nft_table() {
+  local family=$1 name=gwlbtun-$eni
+  undo_with nft delete table "$family" "$name"
+  { echo "add table $family $name; delete table $family $name; table $family $name {" && cat && echo "}"; } | nft -f -
+}
+
+# Routes what comes in on gwi straight back out of gwo, by way of the FORWARD chain.
+route_back() {
+  claim_number
+  each_ip ip route add default dev "$gwo" table "$table"
+  each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"
+}
+
 # From here on for hooks whose replies find the way back to their endpoint by a mark that the connection remembers.
 
-# Takes a number and a mark of this endpoint's own, puts it on what comes in on gwi, and routes what bears it out of gwo.
-# The mark of a packet with the mark of gwi is kept in its connection, for the replies.
-mark_endpoint() {
+# Takes a number and a mark of this endpoint's own, and routes what bears the mark out of gwo.
+claim_mark() {
   claim_number
   local shift_by=${HOOK_MARK_SHIFT:-16}
   mask=$(printf '0x%x' $((most_endpoints << shift_by)))
-  mark=$(printf '0x%x/%s' $((number << shift_by)) "$mask")
+  mark=$(printf '0x%x' $((number << shift_by)))
   # Errors that this host sends about a client's packet (fragmentation needed, above all) inherit its mark, and so find gwo.
   set_sysctl ipv4/fwmark_reflect 1
   if has_ipv6; then set_sysctl ipv6/fwmark_reflect 1; fi
-  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j MARK --set-xmark "$mark"
-  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j CONNMARK --save-mark --nfmask "$mask" --ctmask "$mask"
   each_ip ip route add default dev "$gwo" table "$table"
-  each_ip ip rule add fwmark "$mark" lookup "$table" pref $((rule_pref + 1))
+  each_ip ip rule add fwmark "$mark/$mask" lookup "$table" pref $((rule_pref + 1))
+}
+
+# Claims a mark, puts it on what comes in on gwi, and keeps it in the packet's connection, for the replies.
+mark_endpoint() {
+  claim_mark
+  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j MARK --set-xmark "$mark/$mask"
+  each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j CONNMARK --save-mark --nfmask "$mask" --ctmask "$mask"
+}
+
+# Routes what comes in on gwi by this host's own tables, and finds the interface that NAT leaves by, into `uplink`.
+route_out_of_uplink() {
+  uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
+  [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
+  each_ip ip rule add iif "$gwi" lookup main pref "$rule_pref"
 }
 
 # How NAT chooses the port that a connection leaves with: the client's own one if that is free.
 port_choice=()
 
-# Lets what comes in on gwi leave by the uplink with this host's address, and the replies come back to gwo.
+# Lets what comes in on gwi leave by the uplink with this host's address, and the replies come back to gwo. With HOOK_CIDRS it
+# serves those networks alone.
 nat_out_of_uplink() {
-  local uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
-  [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
-  each_ip ip rule add iif "$gwi" lookup main pref "$rule_pref"
-  each_ip iptables -t mangle -A PREROUTING -i "$uplink" -m connmark --mark "$mark" -j MARK --set-xmark "$mark"
-  each_ip iptables -t nat -A POSTROUTING -o "$uplink" -m mark --mark "$mark" -j MASQUERADE "${port_choice[@]}"
-  each_ip iptables -A FORWARD -i "$gwi" -o "$uplink" -j ACCEPT
-  each_ip iptables -A FORWARD -i "$uplink" -o "$gwo" -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+  route_out_of_uplink
+  read_networks
+  each_ip iptables -t mangle -A PREROUTING -i "$uplink" -m connmark --mark "$mark/$mask" -j MARK --set-xmark "$mark/$mask"
+  each_ip iptables -t nat -A POSTROUTING -o "$uplink" -m mark --mark "$mark/$mask" -j MASQUERADE "${port_choice[@]}"
   # Uplink and tunnel rarely have the same MTU: let TCP know the smaller one.
   each_ip iptables -t mangle -A FORWARD -i "$gwi" -o "$uplink" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
   each_ip iptables -t mangle -A FORWARD -i "$uplink" -o "$gwo" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+  each_ip iptables -A FORWARD -i "$uplink" -o "$gwo" -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+  if [ ${#networks[@]} = 0 ]; then
+    each_ip iptables -A FORWARD -i "$gwi" -o "$uplink" -j ACCEPT
+  else
+    each_network iptables -A FORWARD -i "$gwi" -o "$uplink" -j ACCEPT -s
+    each_ip iptables -A FORWARD -i "$gwi" -o "$uplink" -j DROP
+  fi
   say "$gwi: NAT out of $uplink, replies through $gwo"
 }
 
@@ -188,6 +266,6 @@ track_apart() {
 # mark of its first packet; other answers are routed anew in OUTPUT, and need any route to the client (the default one) until there.
 answer_from_here() {
   set_sysctl ipv4/tcp_fwmark_accept 1
-  each_ip iptables -t mangle -A OUTPUT -m connmark --mark "$mark" -j MARK --set-xmark "$mark"
+  each_ip iptables -t mangle -A OUTPUT -m connmark --mark "$mark/$mask" -j MARK --set-xmark "$mark/$mask"
   say "$gwi: services on this host answer through $gwo"
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
@@ -10,8 +9,6 @@ namespace Gwlbtun.EndToEnd.Tests;
 /// <summary>curl, iperf3 and ping through the load balancer, gwlbtun and each example script.</summary>
 public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
-    private const int FileLength = 20_000_000;
-
     private readonly List<RunningProgram> _programs = [];
 
     [Fact]
@@ -26,25 +23,21 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
     }
 
     [Fact]
-    public Task Should_carry_real_traffic_when_create_route_leaves_it_to_the_host()
+    public Task Should_carry_real_traffic_when_create_route_knows_the_clients()
     {
         var sides = new ClientAndServer(Lab);
-        // The way back is the host's matter.
-        var hook = Script("routed", $"""
-            {Artifacts.ExampleScript("create-route.sh")} "$@" || exit
-            if [ "$1" = CREATE ]; then
-              ip -4 route add {ClientAndServer.ClientNetwork4} dev "$3"
-              ip -6 route add {ClientAndServer.ClientNetwork6} dev "$3"
-            fi
-            """);
-        return CarryAsync(sides, hook, ClientAndServer.BehindTheSecondLeg, sides.AnswerThroughTheSecondLeg);
+        Variables["HOOK_ROUTE"] = "clients";
+        Variables["HOOK_CIDRS"] = $"{ClientAndServer.ClientNetwork4} {ClientAndServer.ClientNetwork6}";
+        return CarryAsync(sides, Artifacts.ExampleScript("create-route.sh"), ClientAndServer.BehindTheSecondLeg, sides.AnswerThroughTheSecondLeg);
     }
 
-    [Fact]
-    public Task Should_carry_real_traffic_when_create_nat_is_the_hook()
+    [Theory]
+    [InlineData("create-nat.sh")]
+    [InlineData("create-nftables-nat.sh")]
+    public Task Should_carry_real_traffic_when_the_hook_is_nat(string script)
     {
         Variables["HOOK_UPLINK"] = ClientAndServer.LegDevice;
-        return CarryAsync(new ClientAndServer(Lab), Artifacts.ExampleScript("create-nat.sh"), ClientAndServer.BehindTheSecondLeg);
+        return CarryAsync(new ClientAndServer(Lab), Artifacts.ExampleScript(script), ClientAndServer.BehindTheSecondLeg);
     }
 
     [Fact]
@@ -76,12 +69,13 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
         sides.Address();
         afterAddressing?.Invoke();
         server ??= sides.Server;
-        var file = await ServeAsync(server);
+        var web = await WebServer.StartAsync(server, Folder);
+        _programs.Add(web.Program);
 
         foreach (var address in addresses)
         {
             sides.Client.Execute("ping", "-q", "-c", "5", "-i", "0.05", "-W", "5", "-s", "8400", "-M", "do", address);
-            Fetch(sides.Client, address, file);
+            await web.FetchAsync(sides.Client, address);
             // Bound, because a UDP server that is not answers from whichever address the route has.
             await using var iperf = RunningProgram.Start(["ip", "netns", "exec", server.Name, "iperf3", "-s", "--forceflush", "-B", address]);
             await iperf.WaitForLineAsync("listening");
@@ -91,26 +85,7 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
 
         await emulator.StopAsync();
         await gwlbtun.StopAsync();
-        Assert.DoesNotContain("gwi-", Lab.Appliance.Execute("sh", "-c", "iptables-save; ip6tables-save; ip rule; ip -6 rule"), StringComparison.Ordinal);
-    }
-
-    private async Task<byte[]> ServeAsync(NetworkNamespace server)
-    {
-        var file = RandomNumberGenerator.GetBytes(FileLength);
-        Directory.CreateDirectory(Path.Combine(Folder, "www"));
-        await File.WriteAllBytesAsync(Path.Combine(Folder, "www", "file"), file);
-        var web = RunningProgram.Start(["ip", "netns", "exec", server.Name, "python3", "-u", "-m", "http.server", "--bind", "::", "--directory", Path.Combine(Folder, "www"), "8000"]);
-        _programs.Add(web);
-        await web.WaitForLineAsync("Serving HTTP");
-        return file;
-    }
-
-    private void Fetch(NetworkNamespace client, string address, byte[] expected)
-    {
-        var copy = Path.Combine(Folder, "copy");
-        var host = address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address;
-        client.Execute("curl", "-sS", "--fail", "--max-time", "20", "-o", copy, $"http://{host}:8000/file");
-        Assert.Equal(SHA256.HashData(expected), SHA256.HashData(File.ReadAllBytes(copy)));
+        Assert.DoesNotContain("gwi-", Lab.Appliance.Execute("sh", "-c", "iptables-save; ip6tables-save; nft list ruleset; ip rule; ip -6 rule"), StringComparison.Ordinal);
     }
 
     private static JsonElement Iperf(NetworkNamespace client, string address, string sum, params string[] arguments)

@@ -30,12 +30,18 @@ internal sealed class ClientAndServer
     /// <summary>Gives the emulator's devices their addresses and routes.</summary>
     public void Address()
     {
-        BringUp(Client, "gwlb-client", "10.1.0.2/24", "fd01::2/64");
+        AddressClient(Client);
         BringUp(Server, "gwlb-server", "10.2.0.2/24", "fd02::2/64");
-        Client.Ip("-4", "route", "add", "default", "dev", "gwlb-client");
-        Client.Ip("-6", "route", "add", "default", "dev", "gwlb-client");
         Server.Ip("-4", "route", "add", ClientNetwork4, "dev", "gwlb-server");
         Server.Ip("-6", "route", "add", ClientNetwork6, "dev", "gwlb-server");
+    }
+
+    /// <summary>Gives the emulator's device on a client's side its addresses and routes.</summary>
+    public static void AddressClient(NetworkNamespace client)
+    {
+        BringUp(client, "gwlb-client", "10.1.0.2/24", "fd01::2/64");
+        client.Ip("-4", "route", "add", "default", "dev", "gwlb-client");
+        client.Ip("-6", "route", "add", "default", "dev", "gwlb-client");
     }
 
     /// <summary>Lets the server answer clients through the appliance's second leg instead of through the load balancer.</summary>
