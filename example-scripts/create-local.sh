@@ -11,4 +11,5 @@ need_return_traffic
 enable_forwarding
 disable_rp_filter "$gwi"
 mark_endpoint
+keep_addresses
 answer_from_here

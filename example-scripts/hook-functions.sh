@@ -193,11 +193,16 @@ add_nft_table() {
   { echo "add table $family $name; delete table $family $name; table $family $name {" && cat && echo "}"; } | nft -f -
 }
 
+# What goes back to the load balancer has to keep its addresses, whatever others translate that this host forwards: on a node of EKS
+# the Amazon VPC CNI does so with all that leaves the VPC. This alone does not make Linux track connections.
+keep_addresses() { each_ip iptables -t nat -I POSTROUTING -o "$gwo" -j ACCEPT; }
+
 # Routes what comes in on gwi straight back out of gwo, by way of the FORWARD chain.
 route_back() {
   claim_number
   each_ip ip route add default dev "$gwo" table "$table"
   each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"
+  keep_addresses
 }
 
 # From here on for hooks whose replies find the way back to their endpoint by a mark that the connection remembers.
