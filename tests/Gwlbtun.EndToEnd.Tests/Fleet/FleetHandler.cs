@@ -11,6 +11,8 @@ internal sealed class FleetHandler(NetworkNamespace network, IPAddress address, 
 {
     private static readonly string _hook = Artifacts.ExampleScript("create-route.sh");
 
+    private static readonly TimeSpan _askAgain = TimeSpan.FromMilliseconds(20);
+
     private readonly List<GwlbtunProcess> _started = [];
 
     public IPAddress Address => address;
@@ -22,6 +24,20 @@ internal sealed class FleetHandler(NetworkNamespace network, IPAddress address, 
     {
         _started.Add(GwlbtunProcess.Launch(network, ["-c", _hook, "-r", _hook], variables));
         return Current.WaitUntilReadyAsync();
+    }
+
+    /// <summary>Waits until the hook has run, and what waited for that is delivered.</summary>
+    public Task WaitUntilForwardingAsync() => Current.Program.WaitForLineAsync("tunnel gwi-.* created");
+
+    /// <summary>Waits until it has delivered so many more packets.</summary>
+    public async Task WaitForDeliveredAsync(long more)
+    {
+        var goal = network.ReceivedPackets("gwi-") + more;
+        for (var patience = TimeSpan.FromSeconds(20); network.ReceivedPackets("gwi-") < goal; patience -= _askAgain)
+        {
+            Assert.True(patience > TimeSpan.Zero, $"it has not delivered {more} packets:\n{Current.Program.Log}");
+            await Task.Delay(_askAgain);
+        }
     }
 
     /// <summary>Tells it to stop; returns when it fails its health checks.</summary>
