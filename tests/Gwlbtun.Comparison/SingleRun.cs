@@ -29,11 +29,11 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             if (subject.Handler is null)
             {
                 network.AttachFloor(reflector!);
-                return Measure(load, network, handler: null) ?? new Measurement { Failure = "the floor returned nothing" };
+                return Measure(subject, load, network, handler: null) ?? new Measurement { Failure = "the floor returned nothing" };
             }
 
             using Handler handler = Handler.Start(subject.Handler, network, Hook.For(load.Kind, options.Scripts, state), load.Kind == CaseKind.NoReturn);
-            Measurement? measured = load.Kind == CaseKind.Iperf ? new IperfRun(network, handler, stop).Measure(options.Duration) : Measure(load, network, handler);
+            Measurement? measured = load.Kind == CaseKind.Iperf ? new IperfRun(network, handler, stop).Measure(options.Duration) : Measure(subject, load, network, handler);
             if (measured is not null)
                 return measured with { FailedStarts = failed };
             if (handler.IsAlive || failed + 1 == MostStarts)
@@ -42,7 +42,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     }
 
     // Null when it did not come to be measured.
-    private Measurement? Measure(BenchmarkCase load, BenchmarkNetwork network, Handler? handler)
+    private Measurement? Measure(Subject subject, BenchmarkCase load, BenchmarkNetwork network, Handler? handler)
     {
         using LoadRun run = NetworkNamespace.Inside(network.LoadBalancer, () => new LoadRun(load, BenchmarkNetwork.LoadBalancerEnd, BenchmarkNetwork.ApplianceEnd, stop));
         bool isReturned = load.Kind != CaseKind.NoReturn;
@@ -54,7 +54,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
 
         run.Run(options.WarmUp);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
-        using ForcedCollections? collections = load.CollectsEverySecond && handler is not null ? new(handler.ProcessId, _collectEvery) : null;
+        using ForcedCollections? collections = load.CollectsEverySecond && subject.Name == Subject.Ours ? new(handler!.ProcessId, _collectEvery) : null;
         Expense expense = Expense.Begin(handler);
         long packets = 0;
         LoadResult result = run.Run(options.Duration, returned =>
@@ -62,6 +62,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             packets = returned;
             expense.End();
         });
+        collections?.Dispose();
         stop.ThrowIfCancellationRequested();
         if (handler?.IsAlive == false)
             return new Measurement { Sent = result.Sent, Returned = result.Returned, Lost = result.Lost, Failure = "died during the run: " + handler.LastWords() };
@@ -85,7 +86,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             Lost = result.Lost,
             Wrong = result.Wrong,
             Faults = result.Faults,
-            Failure = result.SendFault ?? (result.Returned == 0 ? "nothing came back" : null),
+            Failure = result.SendFault ?? collections?.Failure ?? (result.Returned == 0 ? "nothing came back" : null),
         };
     }
 

@@ -178,6 +178,9 @@ public abstract class DataThread : IDisposable
     /// <summary>Tells of packets that were received, or read from a device, in the present turn.</summary>
     private protected void NoteTaken(int packets) => (_host ?? this)._precedence.Note(packets);
 
+    /// <summary>Whether packets arrive faster than the thread takes them.</summary>
+    private protected virtual bool IsBehind => false;
+
     /// <summary>Whether the present turn is one that a rider lets its carrier take after it has written packets.</summary>
     private protected bool IsTurnAfterWrite { get; private set; }
 
@@ -243,7 +246,8 @@ public abstract class DataThread : IDisposable
             for (var i = 0; i < _readyCount; i++)
                 _riders[_readySeats[i]]?.Ride(this);
             _readyCount = 0;
-            _precedence.Adapt();
+            if (_precedence.TryEndWindow(out var areFew))
+                _precedence.Adapt(areFew || IsAnyBehind());
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             // One that is to stop has no turn left that would notice it on a carrier.
             if (_aside is not null && !_isStopping && !TryStepAside())
@@ -251,6 +255,17 @@ public abstract class DataThread : IDisposable
         }
 
         Finish();
+    }
+
+    private bool IsAnyBehind()
+    {
+        foreach (var rider in _riders)
+        {
+            if (rider is { IsBehind: true })
+                return true;
+        }
+
+        return IsBehind;
     }
 
     // Out of its own kernel thread until it has no carrier any more; false when it has come to its end meanwhile.

@@ -4,46 +4,55 @@ namespace Gwlbtun.Native.Forwarding;
 
 /// <summary>
 /// Whether a data thread gets a core before other threads do: while its packets are few, for then each waits for nothing but that. When they are many, to
-/// interrupt others for every few of them only keeps batches small: the packets of 59,000 flows then cost half as much again. The thread itself uses it.
+/// interrupt others for every few of them only keeps batches small: the packets of 59,000 flows then cost half as much again. But not when the thread
+/// has fallen behind: then others would take what it needs. The thread itself uses it.
 /// </summary>
 internal sealed class Precedence(int nice)
 {
-    // Received, or read from a device, in a second.
+    // Datagrams received and packets read from devices in a second: what is merged counts once, what is returned at both ends.
     private const long Many = 100_000;
     private const long WindowMs = 10;
 
-    private long _packets;
+    private long _taken;
     private long _windowStart;
+    private int _without;
     private bool _mayTake;
     private bool _isTaken;
 
-    /// <summary>Takes precedence, if so wished and allowed; a nice value above 0 stays in force for good.</summary>
+    /// <summary>Takes precedence, if so wished and allowed; a nice value that gives none stays in force for good.</summary>
     public void Start()
     {
         _windowStart = Environment.TickCount64;
+        _without = NiceValue.Get();
         // If it is refused now it is for good: the program's start has warned of it.
-        _isTaken = nice != 0 && !NiceValue.Set(nice).IsError && nice < 0;
+        _isTaken = nice != 0 && !NiceValue.Set(nice).IsError && nice < _without;
         _mayTake = _isTaken;
     }
 
-    /// <summary>Packets that were received or read.</summary>
-    public void Note(int packets) => _packets += packets;
+    /// <summary>Datagrams that were received, or packets that were read.</summary>
+    public void Note(int taken) => _taken += taken;
 
-    /// <summary>Takes or gives up precedence, after every turn.</summary>
-    public void Adapt()
+    /// <summary>Whether it is time to look at it anew; asked for after every turn.</summary>
+    /// <param name="areFew">Whether packets have been few since the last time.</param>
+    public bool TryEndWindow(out bool areFew)
     {
+        areFew = false;
         if (!_mayTake)
-            return;
+            return false;
         var now = Environment.TickCount64;
         var elapsed = now - _windowStart;
         if (elapsed < WindowMs)
-            return;
-        var isFew = _packets * 1000 < Many * elapsed;
-        _packets = 0;
+            return false;
+        areFew = _taken * 1000 < Many * elapsed;
+        _taken = 0;
         _windowStart = now;
-        if (isFew == _isTaken)
-            return;
-        _isTaken = isFew;
-        _ = NiceValue.Set(isFew ? nice : 0);
+        return true;
+    }
+
+    /// <summary>Takes or gives up precedence.</summary>
+    public void Adapt(bool isDue)
+    {
+        if (isDue != _isTaken && !NiceValue.Change(isDue ? nice : _without).IsError)
+            _isTaken = isDue;
     }
 }

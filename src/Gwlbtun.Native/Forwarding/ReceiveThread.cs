@@ -20,6 +20,9 @@ public sealed unsafe class ReceiveThread : DataThread
     private const int PacketsAtOnce = 256;
 
     private const int FullBatchesToTell = 16;
+
+    // Of the receive buffer. Less is an ordinary burst.
+    private const double MostWaiting = 1.0 / 16;
     private const int TellEveryMs = 250;
 
     private readonly UdpSocket _socket;
@@ -87,6 +90,8 @@ public sealed unsafe class ReceiveThread : DataThread
     /// <summary>Adds the drops that belong to no endpoint to <paramref name="totals"/>, indexed by <see cref="DropReason"/>.</summary>
     public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
 
+    private protected override bool IsBehind => _socket.WaitingShare > MostWaiting;
+
     // Which queue of every ingress device this thread writes through: that of the thread in which the packets come back.
     private int Queue => TurnIndex % _queues;
 
@@ -104,9 +109,9 @@ public sealed unsafe class ReceiveThread : DataThread
 
     private protected override void Flush()
     {
-        for (var i = 0; i < DatagramsInFlight && ReceiveOnce() > 0; i += _batch.Capacity)
-        {
-        }
+        var received = 1;
+        for (var left = DatagramsInFlight; left > 0 && received > 0; left -= received)
+            received = ReceiveOnce();
     }
 
     private protected override void CountAbandoned() => _counters[0]->Drop(DropReason.ThreadDied, (ulong)_inHand);
@@ -122,6 +127,7 @@ public sealed unsafe class ReceiveThread : DataThread
         var received = _batch.Receive(_socket);
         if (received.IsError)
         {
+            _fullBatches = 0;
             // ENOBUFS and ENOMEM pass; anything else means that the socket is of no more use.
             return received.Errno is LinuxError.EAGAIN or LinuxError.ENOBUFS or LinuxError.ENOMEM ? 0 : received.OrThrow("receive from the Geneve socket");
         }

@@ -34,9 +34,8 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
     private const int SlotStride = SlotBytes + 4096 + 64;
     private const int ControlBytes = 128;
 
-    // Of a core's cache (2 MiB and more): what is received is to be there still when it is written, read and sent again.
+    // Half of a core's cache or less: what is received is to be there still when it is written, read and sent again.
     private const int BytesAtOnce = 512 << 10;
-    private const int FewestAtOnce = 4;
 
     private readonly byte* _slots;
     private readonly byte* _control;
@@ -47,7 +46,7 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
     // Messages that the kernel has written to since they were made ready for it.
     private int _used;
 
-    // Datagrams that make up about the bytes, if they are as large as the last ones.
+    // Datagrams that make up about the bytes, if they are as large as the last ones. It grows twofold at the most: a small one may come before large ones.
     private int _limit;
 
     public ReceiveBatch(int capacity = 64)
@@ -106,7 +105,7 @@ internal sealed unsafe partial class ReceiveBatch : IDisposable
         var bytes = 1L;
         for (var i = 0; i < received; i++)
             bytes += _messages[i].Length;
-        _limit = (int)Math.Clamp((long)BytesAtOnce * received / bytes, Math.Min(FewestAtOnce, Capacity), Capacity);
+        _limit = (int)Math.Clamp(BytesAtOnce * (long)received / bytes, 1, Math.Min(2 * _limit, Capacity));
     }
 
     /// <summary>Datagram <paramref name="index"/> of the last <see cref="Receive"/>.</summary>

@@ -23,6 +23,12 @@ internal static unsafe partial class SocketOption
     public const int SoSndbuf = 7;
     public const int SoRcvbuf = 8;
     public const int SoReuseport = 15;
+    public const int SoMeminfo = 55;
+
+    // linux/sock_diag.h: what SO_MEMINFO tells, one number each.
+    public const int MeminfoRmemAlloc = 0;
+    public const int MeminfoRcvbuf = 1;
+    public const int MeminfoVars = 9;
     public const int SoAttachFilter = 26;
     public const int SoSndbufforce = 32;
     public const int SoRcvbufforce = 33;
@@ -85,6 +91,9 @@ internal static unsafe partial class SocketOption
         uint length = sizeof(int);
         return SysResult.From(getsockopt(fd, level, option, &value, &length)).IsError ? 0 : value;
     }
+
+    /// <summary>Reads an option of several numbers.</summary>
+    public static SysResult Read(int fd, int level, int option, void* value, uint length) => SysResult.From(getsockopt(fd, level, option, value, &length));
 
     public static SysResult Bind(int fd, void* address, int length) => SysResult.From(bind(fd, address, (uint)length));
 

@@ -37,6 +37,18 @@ public sealed unsafe class UdpSocket : IDisposable
     /// <summary>Datagrams that the kernel dropped because the buffer was full, since the socket was opened. Written by the thread that receives.</summary>
     public ulong Drops { get; private set; }
 
+    /// <summary>How much of the receive buffer is in use, from 0 to 1 (SO_MEMINFO; 0 where the kernel does not tell).</summary>
+    public double WaitingShare
+    {
+        get
+        {
+            var meminfo = stackalloc uint[SocketOption.MeminfoVars];
+            return SocketOption.Read(_fd, SocketOption.SolSocket, SocketOption.SoMeminfo, meminfo, SocketOption.MeminfoVars * sizeof(uint)).IsError
+                ? 0
+                : (double)meminfo[SocketOption.MeminfoRmemAlloc] / meminfo[SocketOption.MeminfoRcvbuf];
+        }
+    }
+
     internal int Handle => _fd;
 
     /// <summary>Takes the kernel's own 32-bit count (SO_RXQ_OVFL), which wraps.</summary>

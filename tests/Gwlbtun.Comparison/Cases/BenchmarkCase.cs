@@ -44,7 +44,7 @@ internal sealed record BenchmarkCase(string Name, string Description)
     /// <summary>Packets per second; null is a closed loop.</summary>
     public double? Rate { get; init; }
 
-    /// <summary>Whether a handler on the .NET runtime has to collect all its garbage, in every generation, once a second.</summary>
+    /// <summary>Whether ours has to collect all its garbage, in every generation, once a second.</summary>
     public bool CollectsEverySecond { get; init; }
 
     /// <summary>Packets on their way at a time in a closed loop: few enough for nothing to be lost.</summary>

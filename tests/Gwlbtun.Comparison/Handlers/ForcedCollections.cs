@@ -1,11 +1,10 @@
 using System.Diagnostics.Tracing;
+using System.Net.Sockets;
 using Microsoft.Diagnostics.NETCore.Client;
 
 namespace Gwlbtun.Comparison.Handlers;
 
-/// <summary>
-/// Has a .NET process collect its whole heap (generation 2, blocking) again and again, from outside, until disposed of. Of a process without the runtime it asks nothing.
-/// </summary>
+/// <summary>Has a process on the .NET runtime collect its whole heap (generation 2, blocking) again and again, from outside, until disposed of.</summary>
 internal sealed class ForcedCollections : IDisposable
 {
     // A session with GCHeapCollectKeyword of the runtime's events begins with a collection of everything.
@@ -14,15 +13,20 @@ internal sealed class ForcedCollections : IDisposable
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _collecting;
+    private int _count;
+    private string? _cause;
 
     /// <param name="processId">Whose heap.</param>
-    /// <param name="interval">From one collection to the next.</param>
-    public ForcedCollections(int processId, TimeSpan interval) =>
-        _collecting = DiagnosticsClient.GetPublishedProcesses().Contains(processId) ? CollectAsync(new(processId), interval) : Task.CompletedTask;
+    /// <param name="interval">From one collection to the next; half of it until the first.</param>
+    public ForcedCollections(int processId, TimeSpan interval) => _collecting = CollectAsync(new(processId), interval);
 
-    /// <exception cref="ServerNotAvailableException">The process had ended.</exception>
+    /// <summary>Why there were none, or no more; null if there were. Once it is disposed of.</summary>
+    public string? Failure => _cause ?? (_count == 0 ? "no garbage collection was forced" : null);
+
     public void Dispose()
     {
+        if (_collecting.IsCompleted)
+            return;
         _stop.Cancel();
         _collecting.GetAwaiter().GetResult();
         _stop.Dispose();
@@ -31,20 +35,27 @@ internal sealed class ForcedCollections : IDisposable
     private async Task CollectAsync(DiagnosticsClient runtime, TimeSpan interval)
     {
         EventPipeProvider collect = new(RuntimeProvider, EventLevel.Informational, GCHeapCollectKeyword);
-        using PeriodicTimer timer = new(interval);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            await Task.Delay(interval / 2, _stop.Token).ConfigureAwait(false);
+            using PeriodicTimer timer = new(interval);
+            do
             {
                 using EventPipeSession session = await runtime.StartEventPipeSessionAsync(collect, requestRundown: false, token: _stop.Token).ConfigureAwait(false);
+                _count++;
                 Task read = session.EventStream.CopyToAsync(Stream.Null, CancellationToken.None);
                 await session.StopAsync(CancellationToken.None).ConfigureAwait(false);
                 await read.ConfigureAwait(false);
             }
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
             // That is how it ends.
+        }
+        catch (Exception e) when (e is DiagnosticsClientException or IOException or SocketException)
+        {
+            _cause = "forcing a garbage collection: " + e.Message;
         }
     }
 }

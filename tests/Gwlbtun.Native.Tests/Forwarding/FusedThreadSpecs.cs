@@ -61,8 +61,7 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab(ForwardingLab.Defaults with { Nice = nice });
         _ = lab.Establish(Eni);
 
-        // The 19th field, counted behind the name, which may have blanks (proc(5)).
-        Assert.Equal(nice, int.Parse(File.ReadAllText($"/proc/self/task/{lab.Pool.Threads[0].ThreadId}/stat").Split(')')[^1].Split(' ')[17], CultureInfo.InvariantCulture));
+        Assert.Equal(nice, NiceOf(lab.Pool.Threads[0]));
     });
 
     [Fact]
@@ -170,6 +169,44 @@ public sealed class FusedThreadSpecs
         Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
         Assert.Equal(Enumerable.Range(0, MoreThanAQueueHolds), lab.ReceiveReturned(MoreThanAQueueHolds).Select(ForwardingLab.SequenceOf));
         Assert.True(lab.Pool.Threads[0].IsAlive);
+    });
+
+    /// <summary>Of large datagrams it takes fewer at once.</summary>
+    [Fact]
+    public void Should_take_all_that_has_arrived_before_it_stops_however_large() => NetworkNamespace.Run(() =>
+    {
+        const int count = 900;
+        using var lab = new ForwardingLab();
+        _ = lab.Establish(Eni);
+        lab.StopReceivers();
+        var large = ForwardingLab.Datagram(Eni, 1, size: 60_000);
+        for (var i = 0; i < count; i++)
+            lab.Send(large);
+        lab.Receivers.Add(lab.StartReceiver(0));
+        lab.Receivers[0].RequestStop();
+
+        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.Equal((ulong)count, lab.Receivers[0].Counters.Packets);
+    });
+
+    [Fact]
+    public void Should_come_before_others_only_while_packets_are_few() => NetworkNamespace.Run(() =>
+    {
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { Nice = -7 });
+        _ = lab.Establish(Eni);
+        byte[][] many = [.. Enumerable.Repeat(ForwardingLab.Datagram(Eni, 1), 2_000)];
+        Assert.Equal(-7, NiceOf(lab.Pool.Threads[0]));
+
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            lab.Send(many);
+            return NiceOf(lab.Pool.Threads[0]) == 0;
+        }, TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            lab.Send(many[0]);
+            return NiceOf(lab.Pool.Threads[0]) == -7;
+        }, TimeSpan.FromSeconds(30)));
     });
 
     [Fact]
@@ -284,6 +321,10 @@ public sealed class FusedThreadSpecs
     // How often a thread has given up its core to wait (proc(5)).
     private static long Sleeps(TunnelThread thread) =>
         long.Parse(File.ReadLines($"/proc/self/task/{thread.ThreadId}/status").Single(line => line.StartsWith("voluntary_ctxt_switches:", StringComparison.Ordinal)).Split('\t')[1], CultureInfo.InvariantCulture);
+
+    // The 19th field, counted behind the name, which may have blanks (proc(5)).
+    private static int NiceOf(DataThread thread) =>
+        int.Parse(File.ReadAllText($"/proc/self/task/{thread.ThreadId}/stat").Split(')')[^1].Split(' ')[17], CultureInfo.InvariantCulture);
 
     private static void Exchange(ForwardingLab lab)
     {

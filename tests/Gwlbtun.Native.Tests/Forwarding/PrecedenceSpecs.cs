@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Native.Linux;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -15,8 +16,7 @@ public sealed class PrecedenceSpecs
             foreach (var packets in (int[])[0, 1_000_000, 1_000_000, 10, 0])
             {
                 precedence.Note(packets);
-                NextWindow();
-                precedence.Adapt();
+                precedence.Adapt(NextWindow(precedence));
                 seen.Add(NiceOfThisThread());
             }
 
@@ -24,6 +24,19 @@ public sealed class PrecedenceSpecs
         });
 
         Assert.Equal([-7, -7, 0, 0, -7, -7], seen);
+    }
+
+    [Fact]
+    public void Should_go_back_to_the_nice_value_that_the_process_has()
+    {
+        var seen = OnAThread(-7, precedence =>
+        {
+            precedence.Note(1_000_000);
+            precedence.Adapt(NextWindow(precedence));
+            return NiceOfThisThread();
+        }, before: -3);
+
+        Assert.Equal(-3, seen);
     }
 
     [Theory]
@@ -34,19 +47,21 @@ public sealed class PrecedenceSpecs
         var seen = OnAThread(nice, precedence =>
         {
             precedence.Note(1_000_000);
-            NextWindow();
-            precedence.Adapt();
+            var end = Environment.TickCount64 + 20;
+            SpinWait.SpinUntil(() => precedence.TryEndWindow(out _) || Environment.TickCount64 > end);
             return NiceOfThisThread();
         });
 
         Assert.Equal(nice, seen);
     }
 
-    private static T OnAThread<T>(int nice, Func<Precedence, T> use)
+    private static T OnAThread<T>(int nice, Func<Precedence, T> use, int before = 0)
     {
         T? seen = default;
         var thread = new Thread(() =>
         {
+            if (before != 0)
+                NiceValue.Set(before).OrThrow("set a nice value");
             var precedence = new Precedence(nice);
             precedence.Start();
             seen = use(precedence);
@@ -56,10 +71,12 @@ public sealed class PrecedenceSpecs
         return seen!;
     }
 
-    private static void NextWindow()
+    // Answers whether packets were few.
+    private static bool NextWindow(Precedence precedence)
     {
-        var end = Environment.TickCount64 + 11;
-        SpinWait.SpinUntil(() => Environment.TickCount64 >= end);
+        var areFew = false;
+        SpinWait.SpinUntil(() => precedence.TryEndWindow(out areFew));
+        return areFew;
     }
 
     // proc(5): field 19, the 17th behind the name.

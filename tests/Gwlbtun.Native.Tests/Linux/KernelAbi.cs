@@ -42,6 +42,7 @@ internal static class KernelAbi
         #include <linux/netlink.h>
         #include <linux/pkt_sched.h>
         #include <linux/rtnetlink.h>
+        #include <linux/sock_diag.h>
         #include <linux/virtio_net.h>
         """;
 
@@ -142,6 +143,10 @@ internal static class KernelAbi
         ("SocketOption.SoRcvbufforce", "SO_RCVBUFFORCE"),
         ("SocketOption.SoReuseaddr", "SO_REUSEADDR"),
         ("SocketOption.SoReuseport", "SO_REUSEPORT"),
+        ("SocketOption.SoMeminfo", "SO_MEMINFO"),
+        ("SocketOption.MeminfoRmemAlloc", "SK_MEMINFO_RMEM_ALLOC"),
+        ("SocketOption.MeminfoRcvbuf", "SK_MEMINFO_RCVBUF"),
+        ("SocketOption.MeminfoVars", "SK_MEMINFO_VARS"),
         ("SocketOption.SoRxqOvfl", "SO_RXQ_OVFL"),
         ("SocketOption.SoSndbuf", "SO_SNDBUF"),
         ("SocketOption.SoSndbufforce", "SO_SNDBUFFORCE"),
@@ -273,7 +278,6 @@ internal static class KernelAbi
         "ProcessorTimes.WaitTicks",
         "ReceiveBatch.BytesAtOnce",
         "ReceiveBatch.ControlBytes",
-        "ReceiveBatch.FewestAtOnce",
         "ReceiveBatch.SlotBytes",
         "ReceiveBatch.SlotStride",
         "RouteNetlink.AnswerBytes",

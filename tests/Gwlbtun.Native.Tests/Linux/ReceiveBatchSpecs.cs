@@ -44,7 +44,7 @@ public sealed class ReceiveBatchSpecs
         while (taken.Sum() < 300)
             taken.Add(batch.Receive(socket).OrThrow("receive"));
 
-        Assert.Equal([8, 256, 36], taken);
+        Assert.Equal([8, 16, 32, 64, 128, 52], taken);
     });
 
     private static void Send(Socket sender, UdpSocket to, int bytes, int count)
