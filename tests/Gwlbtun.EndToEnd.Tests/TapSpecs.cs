@@ -31,7 +31,10 @@ public sealed partial class TapSpecs(ITestOutputHelper output) : ApplianceSpecs(
         ids.Ip("link", "set", "tap", "up");
         Variables["HOOK_MIRROR_TO"] = "mirror";
         var host = await ListenAsync(Lab.Appliance, "any");
-        await PingAsync(await ListenAsync(ids, "tap"));
+        var tap = await ListenAsync(ids, "tap");
+        await PingAsync(tap);
+        // ping's is 64; nftables forwards, which costs one.
+        Assert.Equal(8, tap.CountLines("(ttl|hlim) 63,"));
         Assert.Equal([$"{Gwi} In", "mirror Out"], Passages(host));
     }
 
@@ -45,7 +48,7 @@ public sealed partial class TapSpecs(ITestOutputHelper output) : ApplianceSpecs(
     private async Task<RunningProgram> ListenAsync(NetworkNamespace network, string device)
     {
         const string EchoRequestsAndReplies = "icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))";
-        var listener = RunningProgram.Start(["ip", "netns", "exec", network.Name, "tcpdump", "-n", "-l", "-i", device, EchoRequestsAndReplies]);
+        var listener = RunningProgram.Start(["ip", "netns", "exec", network.Name, "tcpdump", "-v", "-n", "-l", "-i", device, EchoRequestsAndReplies]);
         _programs.Add(listener);
         await listener.WaitForLineAsync("listening on");
         return listener;
@@ -68,7 +71,7 @@ public sealed partial class TapSpecs(ITestOutputHelper output) : ApplianceSpecs(
         {
             await using var ping = RunningProgram.Start(["ip", "netns", "exec", sides.Client.Name, "ping", "-n", "-c", "2", "-i", "0.05", "-W", "0.2", "-s", "8000", address]);
             Assert.Equal(1, await ping.WaitForExitAsync());
-            await ids.WaitForLineAsync($@" > {Regex.Escape(address)}: ICMP6?,? echo request.* length 8008$", occurrence: 2);
+            await ids.WaitForLineAsync($@" > {Regex.Escape(address)}: .*ICMP6?,? echo request", occurrence: 2);
         }
     }
 

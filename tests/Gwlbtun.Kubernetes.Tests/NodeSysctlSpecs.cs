@@ -22,7 +22,9 @@ public sealed class NodeSysctlSpecs : IDisposable
     [Theory]
     [InlineData("create-local.sh")]
     [InlineData("create-nat-overlapping.sh")]
+    [InlineData("create-nftables-nat.sh")]
     [InlineData("create-overlapping-v4.sh")]
+    [InlineData("create-suricata-nfqueue.sh")]
     public void Should_let_an_example_script_run(string script) =>
         AssertSucceeds(Run(Repository.PathOf(Sysctls), Repository.PathOf(Path.Combine("example-scripts", script))));
 
