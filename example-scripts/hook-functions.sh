@@ -30,8 +30,8 @@ fail() { say "$*" >&2; exit 1; }
 begin_hook() {
   [ $# -ge 4 ] || fail "called as '$0 $*', expected: CREATE|DESTROY gwi-X gwo-X ENI"
   action=$1 gwi=$2 gwo=$3 eni=$4
-  # Network namespaces share /run, but neither rules nor routing tables.
-  state_dir+=/net-$(stat -Lc %i /proc/self/ns/net)
+  # Network namespaces share /run, but neither rules nor routing tables. A hook that changes several keeps its journal with the one in `journal_netns`.
+  state_dir+=/net-$(stat -Lc %i "${journal_netns:-/proc/self/ns/net}")
   journal=$state_dir/$eni.undo
   case $action in
     CREATE)
@@ -39,7 +39,13 @@ begin_hook() {
       undo
       trap undo_if_failed EXIT
       ;;
-    DESTROY) undo; say "$gwi: undone"; exit 0 ;;
+    DESTROY)
+      undo
+      # With a namespace for each endpoint the folder was this endpoint's alone.
+      if [ -n "${GWLBTUN_NETNS:-}" ] && [ -z "${journal_netns:-}" ]; then rmdir "$state_dir" 2>/dev/null || true; fi
+      say "$gwi: undone"
+      exit 0
+      ;;
     *) fail "first argument is '$action', expected CREATE or DESTROY" ;;
   esac
 }

@@ -8,7 +8,7 @@ internal static partial class EnvironmentLayer
 {
     private static readonly HashSet<string> _setForHooks =
     [
-        "GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS",
+        "GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS", "GWLBTUN_MAIN_NETNS",
     ];
 
     /// <summary>Takes the variables that name a key; others of that prefix are errors unless somebody else is known to set them.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using Akka.Configuration;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -61,6 +62,7 @@ public sealed record ThreadPlan(IReadOnlyList<int?> Cores)
 /// <param name="Budget">Packets taken from one device before the thread turns to the next.</param>
 /// <param name="QueueLength">Packets that each queue of a device holds for its thread.</param>
 /// <param name="Steering">Whether packets come back through the queue of the thread that wrote them.</param>
+/// <param name="Netns">How the network namespaces are named that each endpoint gets of its own; null = all devices are in the handler's.</param>
 /// <param name="Offload">What crosses the kernel as super-packets.</param>
 /// <param name="Hold">What may wait for a tunnel that is being built.</param>
 public sealed record TunnelSettings(
@@ -72,6 +74,7 @@ public sealed record TunnelSettings(
     int Budget,
     int QueueLength,
     bool Steering,
+    NamespacePattern? Netns,
     OffloadSettings Offload,
     HoldSettings Hold);
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -28,6 +29,7 @@ internal static class Preflight
         CheckTun(TunControl, errors);
         CheckCapabilities(Capabilities.OfThisProcess(), errors, warnings);
         CheckPriority(Capabilities.OfThisProcess(), settings.Threads.Nice, warnings);
+        CheckNamespaces(Capabilities.OfThisProcess(), settings.Tunnel.Netns, errors);
         CheckGenevePort(settings.Geneve, errors, warnings);
         CheckHealthPort(settings.Health.Port, errors);
         CheckUplinks(UplinkMtu.Find(), settings.Tunnel.Mtu, warnings);
@@ -64,6 +66,28 @@ internal static class Preflight
     {
         if (nice < 0 && !capabilities.HasSysNice)
             warnings.Add($"CAP_SYS_NICE is missing: packets wait for a core like everything else, threads.nice = {nice} is not in force. Grant it, or set threads.nice = 0.");
+    }
+
+    /// <summary>Makes a network namespace, and removes it: capabilities, a read-only /run, a container's profile may each be in the way.</summary>
+    internal static void CheckNamespaces(Capabilities capabilities, NamespacePattern? pattern, ICollection<string> errors)
+    {
+        if (pattern is null)
+            return;
+        if (!capabilities.HasSysAdmin)
+        {
+            errors.Add("CAP_SYS_ADMIN is missing, so there can be no network namespace for each endpoint (tunnel.netns = per-endpoint). Run as root, or grant it: AmbientCapabilities= in a unit, privileged: true in a pod; or set tunnel.netns = off.");
+            return;
+        }
+
+        try
+        {
+            using NamedNetworkNamespace trial = NamedNetworkNamespace.Open($"gwlbtun-trial-{Environment.ProcessId}");
+            trial.Remove().OrThrow($"remove network namespace {trial.Name}");
+        }
+        catch (LinuxException e)
+        {
+            errors.Add($"There can be no network namespace for each endpoint (tunnel.netns = per-endpoint). {e.Message}");
+        }
     }
 
     internal static void CheckGenevePort(GeneveSettings geneve, ICollection<string> errors, ICollection<string> warnings)

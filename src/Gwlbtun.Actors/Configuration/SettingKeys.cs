@@ -1,4 +1,5 @@
 using System.Net;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -57,6 +58,9 @@ internal static class SettingKeys
     public static readonly SettingKey<int> TunnelBudget = Key("tunnel.budget", SettingTypes.Integer(1, 4096));
     public static readonly SettingKey<int> TunnelQueueLength = Key("tunnel.queue-length", SettingTypes.Integer(1, MaximumQueueLength));
     public static readonly SettingKey<bool> TunnelSteering = Key("tunnel.steering", SettingTypes.Switch);
+    public static readonly SettingKey<bool> TunnelNetns = Key("tunnel.netns", SettingTypes.Word(("off", false), ("per-endpoint", true)));
+    public static readonly SettingKey<NamespacePattern> TunnelNetnsPattern = Key("tunnel.netns-pattern", SettingTypes.Text<NamespacePattern>(
+        "a name of letters, digits, - . and _ with {vpce}, {eni} or {name} in it", NamespacePattern.TryParse));
     public static readonly SettingKey<bool> OffloadReceive = Key("tunnel.offload.receive", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadSend = Key("tunnel.offload.send", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadIntoTcp = Key("tunnel.offload.into-tcp", SettingTypes.Switch);

@@ -1,4 +1,5 @@
 using Gwlbtun.Actors.Configuration.Hocon;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Configuration;
 
@@ -49,6 +50,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
     {
         var hold = new HoldSettings(Get(SettingKeys.HoldPacketsPerEni), Get(SettingKeys.HoldBytesPerEni), Get(SettingKeys.HoldBytesTotal));
         RequireOrder(SettingKeys.HoldBytesPerEni, hold.BytesPerEni, SettingKeys.HoldBytesTotal, hold.BytesTotal);
+        NamespacePattern namespaces = Get(SettingKeys.TunnelNetnsPattern);
         return new TunnelSettings(
             Get(SettingKeys.TunnelMtu),
             Get(SettingKeys.TunnelReturnTraffic),
@@ -58,6 +60,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.TunnelBudget),
             Get(SettingKeys.TunnelQueueLength),
             Get(SettingKeys.TunnelSteering),
+            Get(SettingKeys.TunnelNetns) ? namespaces : null,
             new OffloadSettings(
                 Get(SettingKeys.OffloadReceive), Get(SettingKeys.OffloadSend),
                 Get(SettingKeys.OffloadIntoTcp), Get(SettingKeys.OffloadIntoUdp), Get(SettingKeys.OffloadOutOfTcp), Get(SettingKeys.OffloadOutOfUdp)),

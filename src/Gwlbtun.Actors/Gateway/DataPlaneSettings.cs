@@ -35,6 +35,7 @@ internal static class DataPlaneSettings
             OutOfTcp = settings.Tunnel.Offload.OutOfTcp,
             OutOfUdp = settings.Tunnel.Offload.OutOfUdp,
         },
+        Namespaces = settings.Tunnel.Netns,
         ReturnTraffic = settings.Tunnel.ReturnTraffic,
         MaxEnis = settings.Tunnel.MaxEnis,
         Hold = new HoldLimits

@@ -58,6 +58,8 @@ public static class JsonReport
         WriteMatching(json, "fragments", eni.Fragments);
         json.WriteString("gwlbEndpointId", EniName.VpceId(eni.EniId));
         json.WriteBoolean("healthy", eni.Healthy);
+        if (eni.Netns is not null)
+            json.WriteString("netns", eni.Netns);
         json.WriteNumber("pktsDropped", eni.PacketsDropped);
         json.WriteNumber("pktsOut", eni.In.PacketsOut);
         if (eni.Problem is not null)

@@ -54,7 +54,12 @@ internal sealed class HookActor : ReceiveActor, IWithTimers
         var argv = _run.Subject.ToArgv(_run.Command, _run.Action);
         try
         {
-            _child = ChildProcess.Start(argv[0], [.. argv.Skip(1)], _run.Subject.Environment(_run.Action, _hooks.Environment), line => _logger.HookOutput(_eni, _action, line));
+            _child = ChildProcess.Start(
+                argv[0],
+                [.. argv.Skip(1)],
+                _run.Subject.Environment(_run.Action, _hooks.Environment),
+                line => _logger.HookOutput(_eni, _action, line),
+                _run.Subject.Namespace);
         }
         catch (LinuxException cannotStart)
         {

@@ -29,6 +29,9 @@ public sealed record EniReport(
     /// <summary>The same of what is remembered of fragments.</summary>
     public MatchingReport? Fragments { get; init; }
 
+    /// <summary>The name of the network namespace of its own that its interfaces are in; null when they are in the handler's.</summary>
+    public string? Netns { get; init; }
+
     /// <summary>Seconds since the endpoint was first seen; null when it is not known.</summary>
     public double? AgeSeconds { get; init; }
 

@@ -64,6 +64,7 @@ internal static class ReportBuilder
         {
             FlowTable = Matching(gate.Matcher?.Flows),
             Fragments = Matching(gate.Matcher?.Fragments),
+            Netns = gate.Namespace?.Name,
             AgeSeconds = (now - eni.FirstSeenMs) / 1000.0,
         };
     }

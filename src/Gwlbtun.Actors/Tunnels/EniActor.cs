@@ -3,7 +3,6 @@ using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Lifecycle;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Forwarding;
-using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Actors.Tunnels;
@@ -27,7 +26,6 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     private readonly TunnelServices _services;
     private readonly EniGate _gate;
     private readonly int _restarts;
-    private readonly HookSubject _subject;
     private readonly string _eni;
     private readonly FlowSweep? _sweep;
     private readonly IdleWatch _idleWatch;
@@ -41,7 +39,6 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         _services = services;
         _gate = gate;
         _restarts = restarts;
-        _subject = HookSubject.For(gate.EniId, services.Settings.Tunnel.ReturnTraffic);
         _eni = EniName.Hex17(gate.EniId);
         _sweep = gate.Matcher is null ? null : new FlowSweep(gate.Sweep);
         _idleWatch = new IdleWatch(services, gate);
@@ -50,6 +47,8 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
+    private HookSubject Subject => HookSubject.For(_gate, _services.Settings.Tunnel.ReturnTraffic);
+
     public static Props Props(TunnelServices services, EniGate gate, int restarts) =>
         Akka.Actor.Props.Create(() => new EniActor(services, gate, restarts));
 
@@ -57,7 +56,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     {
         if (_sweep is not null)
             ScheduleSweep(FlowSweep.BetweenRounds);
-        _services.Lifecycle.Tell(new RunDestroy(_subject));
+        _services.Lifecycle.Tell(new RunDestroy(Subject));
     }
 
     /// <summary>After a failure: packets wait, the devices close, and what CREATE added is undone.</summary>
@@ -67,7 +66,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
             return;
         _gate.Hold();
         Context.Parent.Tell(new ReleasePort(_port));
-        _services.Lifecycle.Tell(new RunDestroy(_subject), ActorRefs.Nobody);
+        _services.Lifecycle.Tell(new RunDestroy(Subject), ActorRefs.Nobody);
     }
 
     // ---- Settling: a former pair's DESTROY may still run ----
@@ -116,14 +115,14 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
     private void Creating()
     {
         Common();
-        Receive<PortAttached>(_ => _services.Lifecycle.Tell(new RunCreate(_subject)));
+        Receive<PortAttached>(_ => _services.Lifecycle.Tell(new RunCreate(Subject)));
         Receive<HookFinished>(OnCreateFinished, finished => finished.Action == HookAction.Create);
         Receive<PortFaulted>(fault => throw new TunnelFailedException(fault.Reason), fault => fault.Port == _port);
         // A hook may take a device down and up again: that it is up is asked for when the hook has ended.
         Receive<LinkSuspect>(link => throw new TunnelFailedException($"{link.Device} was deleted"), link => link.Port == _port && !link.Exists);
         Receive<RetireEni>(_ => Retire(Retirement.Stopping));
 
-        _services.ReversePathFilter.SwitchOff(_subject.InInterface);
+        SwitchReversePathFilterOff();
     }
 
     private void OnCreateFinished(HookFinished finished)
@@ -131,7 +130,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         if (finished.Outcome is HookOutcome.Failed or HookOutcome.TimedOut && _services.Settings.Hooks.OnCreateFailure == CreateFailureAction.Retire)
             throw new CreateHookFailedException(finished.Detail);
         FailWhenDown();
-        _services.ReversePathFilter.SwitchOff(_subject.InInterface);
+        SwitchReversePathFilterOff();
         Become(OpeningGate);
     }
 
@@ -166,7 +165,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Common();
         Receive<PortFaulted>(fault => throw new TunnelFailedException(fault.Reason), fault => fault.Port == _port);
         Receive<LinkSuspect>(OnLinkSuspect, link => link.Port == _port);
-        Receive<FilterTick>(_ => _services.ReversePathFilter.SwitchOff(_subject.InInterface));
+        Receive<FilterTick>(_ => SwitchReversePathFilterOff());
         Receive<EndpointIdle>(OnIdle);
         Receive<RetireEni>(_ => Retire(Retirement.Stopping));
 
@@ -175,7 +174,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         TellState(EniState.Live);
         Timers.StartSingleTimer(nameof(FilterTick), FilterTick.Instance, _udevSettles);
         _idleWatch.Start(Self);
-        _services.Logger.TunnelCreated(_eni, _subject.Devices);
+        _services.Logger.TunnelCreated(_eni, Subject.Devices);
     }
 
     private void OnIdle(EndpointIdle idle)
@@ -214,7 +213,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<PortReleased>(_ =>
         {
             _port = null;
-            _services.Logger.TunnelDestroyed(_eni, _subject.Devices, _retirement!.Reason);
+            _services.Logger.TunnelDestroyed(_eni, Subject.Devices, _retirement!.Reason);
             Context.Stop(Self);
         });
 
@@ -232,7 +231,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         TellState(EniState.Retiring);
     }
 
-    private void AskForDestroy() => _services.Lifecycle.Tell(new RunDestroy(_subject));
+    private void AskForDestroy() => _services.Lifecycle.Tell(new RunDestroy(Subject));
 
     // ---- in every state ----
 
@@ -240,13 +239,12 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
 
     private void ScheduleSweep(TimeSpan pause) => Timers.StartSingleTimer(nameof(SweepTick), SweepTick.Instance, pause);
 
+    private void SwitchReversePathFilterOff() => _services.ReversePathFilter.SwitchOff(_port!.Ingress.Name, _port.Namespace);
+
     private void FailWhenDown()
     {
-        foreach (var device in new[] { _port!.Ingress, _port.Egress })
-        {
-            if (device is not null && !RouteNetlink.IsUp(device.InterfaceIndex))
-                throw new TunnelFailedException($"{device.Name} is down or deleted");
-        }
+        if (_port!.FindFault() is { } fault)
+            throw new TunnelFailedException(fault);
     }
 
     private void TellState(EniState state) => _services.Stats.Tell(new EniStateChanged(_gate, state, Problem: null, _restarts));

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Tunnels;
 
@@ -41,6 +42,13 @@ internal sealed class EniEntry(EniGate gate, RestartHistory history)
 
     /// <summary>Nothing of it is in motion any more.</summary>
     public bool IsAtRest => Actor is null && PortsReleasing == 0 && !AwaitsDestroy;
+
+    /// <summary>Removes the endpoint's network namespace, if it has one that gwlbtun made. No device and no hook of the endpoint may need it any more.</summary>
+    public void LeaveNamespace(ILogger logger)
+    {
+        if (Gate.Namespace is { } network && Gate.LeaveNamespace() is { IsError: true } left)
+            logger.NamespaceNotRemoved(Name, network.Name, left.Error);
+    }
 
     public EniStateChanged State(EniState state, string? problem) => new(Gate, state, problem, Restarts);
 }

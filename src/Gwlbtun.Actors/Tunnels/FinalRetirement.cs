@@ -35,12 +35,15 @@ internal sealed class FinalRetirement(IReadOnlyDictionary<ulong, EniEntry> enis,
         // It failed on its way out: what its CREATE added is being undone, and waited for.
         if (entry.Failure is not null)
             AwaitDestroy(entry);
+        else
+            entry.LeaveNamespace(services.Logger);
         LookWhetherComplete();
     }
 
     public void OnDestroyFinished(EniEntry entry)
     {
         entry.AwaitsDestroy = false;
+        entry.LeaveNamespace(services.Logger);
         LookWhetherComplete();
     }
 
@@ -56,6 +59,6 @@ internal sealed class FinalRetirement(IReadOnlyDictionary<ulong, EniEntry> enis,
     {
         entry.Gate.Refuse(DropReason.EniRetired);
         entry.AwaitsDestroy = true;
-        services.Lifecycle.Tell(new RunDestroy(HookSubject.For(entry.Gate.EniId, services.Settings.Tunnel.ReturnTraffic)));
+        services.Lifecycle.Tell(new RunDestroy(HookSubject.For(entry.Gate, services.Settings.Tunnel.ReturnTraffic)));
     }
 }

@@ -1,3 +1,4 @@
+using Gwlbtun.Native.Linux;
 using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Tunnels;
@@ -11,22 +12,32 @@ internal sealed partial class ReversePathFilter(bool isManaged, ILogger logger)
     private int _hasFailed;
 
     /// <summary>Writes <c>rp_filter = 0</c> for the device. A failure is logged once: in a container /proc/sys is read-only, and stays so.</summary>
-    public void SwitchOff(string device)
+    /// <param name="device">The device.</param>
+    /// <param name="network">The network namespace that it is in; null for our own.</param>
+    public void SwitchOff(string device, NamedNetworkNamespace? network)
     {
         if (!isManaged)
             return;
         var path = $"/proc/sys/net/ipv4/conf/{device}/rp_filter";
+        // /proc/sys/net is that of the thread's network namespace.
+        var failure = network is null ? Write(path) : network.Run(() => Write(path));
+        // Gone already: the device's own fault says so.
+        if (failure is null or FileNotFoundException or DirectoryNotFoundException)
+            return;
+        if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
+            CannotSwitchOff(logger, path, failure.Message);
+    }
+
+    private static Exception? Write(string path)
+    {
         try
         {
             File.WriteAllText(path, "0");
+            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Gone already: the device's own fault says so.
-            if (e is FileNotFoundException or DirectoryNotFoundException)
-                return;
-            if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
-                CannotSwitchOff(logger, path, e.Message);
+            return e;
         }
     }
 

@@ -29,6 +29,9 @@ internal static partial class TunnelLog
     [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: no memory for all the flows of flows.reserve = {Reservation}; its table grows as flows come")]
     public static partial void FlowsNotReserved(this ILogger logger, string eni, string reservation);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "ENI {Eni}: network namespace {Name} cannot be removed: {Error}. Remove it with ip netns del {Name}.")]
+    public static partial void NamespaceNotRemoved(this ILogger logger, string eni, string name, LinuxError error);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "ENI {Eni}: defect in the handler")]
     public static partial void EniDefect(this ILogger logger, Exception defect, string eni);
 

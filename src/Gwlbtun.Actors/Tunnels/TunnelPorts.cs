@@ -14,7 +14,8 @@ internal sealed class TunnelPorts : IAsyncDisposable
     private readonly DataPlane _dataPlane;
     private readonly TunnelThreadPool _pool;
     private readonly LinkMonitor _links;
-    private readonly Dictionary<int, TunnelPort> _byLink = [];
+    private readonly NamespaceNameMonitor? _names;
+    private readonly Dictionary<(NamedNetworkNamespace?, int), TunnelPort> _byLink = [];
 
     /// <exception cref="LinuxException">The threads or the subscription could not be had.</exception>
     public TunnelPorts(DataPlane dataPlane, IActorRef owner)
@@ -25,12 +26,20 @@ internal sealed class TunnelPorts : IAsyncDisposable
             () => owner.Tell(LinkEventsLost.Instance, ActorRefs.NoSender));
         try
         {
+            if (dataPlane.Options.Namespaces is not null)
+            {
+                _names = new NamespaceNameMonitor(
+                    name => owner.Tell(new NamespaceDeleted(name), ActorRefs.NoSender),
+                    () => owner.Tell(LinkEventsLost.Instance, ActorRefs.NoSender));
+            }
+
             _pool = new TunnelThreadPool(dataPlane.Options, dataPlane.Sockets[0], dataPlane.Quiescence, dataPlane.Relay);
             dataPlane.TunnelThreads = _pool.Threads;
         }
         catch
         {
             _links.Dispose();
+            _names?.Dispose();
             throw;
         }
     }
@@ -41,39 +50,34 @@ internal sealed class TunnelPorts : IAsyncDisposable
 
     public LinuxError? UplinkError => _pool.UplinkError;
 
-    /// <summary>Every device of every port, with its port.</summary>
-    public IEnumerable<(TunnelPort Port, TunDevice Device)> Devices
-    {
-        get
-        {
-            foreach (var (link, port) in _byLink)
-                yield return (port, port.Ingress.InterfaceIndex == link ? port.Ingress : port.Egress!);
-        }
-    }
+    /// <summary>Every port that is read.</summary>
+    public IEnumerable<TunnelPort> All => _byLink.Values.Distinct();
 
     /// <summary>Has the port read, and its links watched.</summary>
-    /// <exception cref="LinuxException">A queue cannot be watched.</exception>
+    /// <exception cref="LinuxException">A queue or the links cannot be watched.</exception>
     public void Attach(TunnelPort port)
     {
-        _byLink[port.Ingress.InterfaceIndex] = port;
-        if (port.Egress is { } egress)
-            _byLink[egress.InterfaceIndex] = port;
+        foreach (var link in LinksOf(port))
+            _byLink[link] = port;
+        if (port.Namespace is { } network)
+            _links.Watch(network);
         _pool.Attach(port);
     }
 
     /// <summary>Withdraws the port and closes its devices as soon as no data thread uses them. Its gate must be shut.</summary>
     public async Task ReleaseAsync(TunnelPort port)
     {
-        _byLink.Remove(port.Ingress.InterfaceIndex);
-        if (port.Egress is { } egress)
-            _byLink.Remove(egress.InterfaceIndex);
+        foreach (var link in LinksOf(port))
+            _byLink.Remove(link);
+        if (port.Namespace is { } network)
+            _links.Unwatch(network);
         _pool.Detach(port);
         await _dataPlane.Quiescence.WhenPassedAsync().ConfigureAwait(false);
         port.Dispose();
     }
 
     /// <summary>The port that a link belongs to, or null.</summary>
-    public TunnelPort? Find(int interfaceIndex) => _byLink.GetValueOrDefault(interfaceIndex);
+    public TunnelPort? Find(LinkEvent link) => _byLink.GetValueOrDefault((link.Namespace, link.InterfaceIndex));
 
     /// <summary>Starts another thread in the place of one that died.</summary>
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
@@ -86,10 +90,18 @@ internal sealed class TunnelPorts : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _links.Dispose();
+        _names?.Dispose();
         await StopThreadsAsync().ConfigureAwait(false);
         await _dataPlane.Quiescence.WhenPassedAsync().ConfigureAwait(false);
-        foreach (var port in _byLink.Values.Distinct())
+        foreach (var port in All)
             port.Dispose();
         _pool.Dispose();
+    }
+
+    private static IEnumerable<(NamedNetworkNamespace?, int)> LinksOf(TunnelPort port)
+    {
+        yield return (port.Namespace, port.Ingress.InterfaceIndex);
+        if (port.Egress is { } egress)
+            yield return (port.Namespace, egress.InterfaceIndex);
     }
 }

@@ -35,7 +35,7 @@ internal sealed record PortFaulted(TunnelPort Port, string Reason) : ITunnelMess
 /// <summary>A tunnel thread ended with an exception.</summary>
 internal sealed record TunnelThreadDied(TunnelThread Thread, Exception Cause) : ITunnelMessage;
 
-/// <summary>An interface of this network namespace changed.</summary>
+/// <summary>An interface changed, in this network namespace or in one of an endpoint's own.</summary>
 internal sealed record LinkChanged(LinkEvent Link) : ITunnelMessage;
 
 /// <summary>Link events were lost: every device is to be looked at.</summary>
@@ -43,6 +43,9 @@ internal sealed record LinkEventsLost : ITunnelMessage
 {
     public static readonly LinkEventsLost Instance = new();
 }
+
+/// <summary>The name of a network namespace was deleted.</summary>
+internal sealed record NamespaceDeleted(string Name) : ITunnelMessage;
 
 /// <summary>From an endpoint's actor: have the port's devices read. The sender gets <see cref="PortAttached"/>.</summary>
 internal sealed record AttachPort(TunnelPort Port) : ITunnelMessage;

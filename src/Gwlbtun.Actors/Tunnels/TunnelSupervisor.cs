@@ -43,6 +43,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
         Receive<EniForgotten>(OnEniForgotten);
         Receive<PortFaulted>(fault => Find(fault.Port)?.Actor?.Forward(fault));
         Receive<LinkChanged>(changed => OnLinkChanged(changed.Link));
+        Receive<NamespaceDeleted>(deleted => OnNamespaceDeleted(deleted.Name));
         Receive<LinkEventsLost>(_ => OnLinkEventsLost());
         Receive<TunnelThreadDied>(died => _threadReplacement.NoteDeath(died.Thread, died.Cause));
         Receive<ReplaceThread>(replace => OnReplaceThread((TunnelThread)replace.Dead));
@@ -155,6 +156,7 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
     /// <summary>An idle endpoint's tunnel is gone. When packets have come meanwhile it is made anew, else the endpoint is forgotten.</summary>
     private void Remove(EniEntry entry)
     {
+        entry.LeaveNamespace(_logger);
         if (!_services.DataPlane.Registry.TryRemove(entry.Gate))
         {
             Spawn(entry, EniState.Creating, problem: null);
@@ -233,15 +235,24 @@ internal sealed class TunnelSupervisor : ReceiveActor, IWithTimers
 
     private void OnLinkChanged(LinkEvent link)
     {
-        if (link is { Exists: true, IsUp: true } || _ports?.Find(link.InterfaceIndex) is not { } port)
+        if (link is { Exists: true, IsUp: true } || _ports?.Find(link) is not { } port)
             return;
         Find(port)?.Actor?.Tell(new LinkSuspect(port, link.Name, link.Exists));
     }
 
+    private void OnNamespaceDeleted(string name)
+    {
+        foreach (var port in _ports!.All)
+        {
+            if (port.Namespace?.Name == name)
+                Find(port)?.Actor?.Tell(new LinkSuspect(port, port.Ingress.Name, Exists: true));
+        }
+    }
+
     private void OnLinkEventsLost()
     {
-        foreach (var (port, device) in _ports!.Devices)
-            Find(port)?.Actor?.Tell(new LinkSuspect(port, device.Name, Exists: true));
+        foreach (var port in _ports!.All)
+            Find(port)?.Actor?.Tell(new LinkSuspect(port, port.Ingress.Name, Exists: true));
     }
 
     // ---- threads ----

@@ -2,6 +2,7 @@ using System.Net;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Matching;
 using Gwlbtun.Native.Offload;
+using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
 
@@ -55,6 +56,9 @@ public sealed record DataPlaneOptions
 
     /// <summary>Whether packets go back to the load balancer. Without, there is no gwo device and no flow table.</summary>
     public bool ReturnTraffic { get; init; } = true;
+
+    /// <summary>How the network namespaces are named that each endpoint gets of its own; null: all devices are in the handler's.</summary>
+    public NamespacePattern? Namespaces { get; init; }
 
     /// <summary>Endpoints that get a tunnel at most.</summary>
     public int MaxEnis { get; init; } = 1024;

@@ -29,6 +29,7 @@ public sealed unsafe class EniGate : IDisposable
     private readonly Lock _lock = new();
     private readonly HoldQueue _held;
     private volatile TunnelPort? _port;
+    private volatile NamedNetworkNamespace? _namespace;
     private DropReason _refusal;
     private bool _isGone;
 
@@ -64,6 +65,9 @@ public sealed unsafe class EniGate : IDisposable
     /// <summary>The live tunnel, or null while packets wait or are refused.</summary>
     public TunnelPort? Port => _port;
 
+    /// <summary>The network namespace that is the endpoint's own; null while it has none, and always when endpoints get none.</summary>
+    public NamedNetworkNamespace? Namespace => _namespace;
+
     /// <summary>
     /// Adds this endpoint's drops to <paramref name="totals"/>, indexed by <see cref="DropReason"/>; what the kernel dropped at its devices' queues, as
     /// long as they exist, too.
@@ -71,7 +75,29 @@ public sealed unsafe class EniGate : IDisposable
     public void AddDropsTo(Span<ulong> totals)
     {
         Counters.AddDropsTo(totals);
-        totals[(int)DropReason.TunQueueOverflow] += InterfaceStatistics.TransmitDrops(EniName.IngressDevice(EniId)) + InterfaceStatistics.TransmitDrops(EniName.EgressDevice(EniId));
+        totals[(int)DropReason.TunQueueOverflow] += TransmitDrops(EniName.IngressDevice(EniId)) + TransmitDrops(EniName.EgressDevice(EniId));
+    }
+
+    /// <summary>The namespace of this name, which is the endpoint's from now on, also between two tunnels. Made where there is none, or no longer. For its opener only.</summary>
+    /// <exception cref="LinuxException">It cannot be made or entered.</exception>
+    internal NamedNetworkNamespace TakeNamespace(string name)
+    {
+        if (_namespace is { IsNamed: true } there)
+            return there;
+        _namespace?.Dispose();
+        _namespace = null;
+        return _namespace = NamedNetworkNamespace.Open(name);
+    }
+
+    /// <summary>Lets go of the endpoint's namespace, and removes it if gwlbtun made it. No device of ours may be in use there, and no hook run.</summary>
+    /// <returns>Why it could not be removed.</returns>
+    public SysResult LeaveNamespace()
+    {
+        var left = _namespace;
+        _namespace = null;
+        var removed = left?.Remove() ?? default;
+        left?.Dispose();
+        return removed;
     }
 
     /// <summary>Packets that wait now.</summary>
@@ -211,6 +237,8 @@ public sealed unsafe class EniGate : IDisposable
         return true;
     }
 
+    private ulong TransmitDrops(string device) => _namespace?.TransmitDrops(device) ?? InterfaceStatistics.TransmitDrops(device);
+
     /// <summary>Forgets flows and fragments that have been idle too long, a slice at a time. One thread at a time.</summary>
     /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
     /// <param name="budget">About how many places to visit.</param>
@@ -229,5 +257,6 @@ public sealed unsafe class EniGate : IDisposable
         WaitingFragments.Forget(this);
         Matcher?.Dispose();
         Counters.Dispose();
+        _namespace?.Dispose();
     }
 }

@@ -12,9 +12,10 @@ public sealed unsafe class TunnelPort : IDisposable
     private readonly IDataPlaneObserver _observer;
     private int _isFaulted;
 
-    private TunnelPort(EniGate gate, TunDevice ingress, TunDevice? egress, IDataPlaneObserver observer)
+    private TunnelPort(EniGate gate, NamedNetworkNamespace? network, TunDevice ingress, TunDevice? egress, IDataPlaneObserver observer)
     {
         Gate = gate;
+        Namespace = network;
         Ingress = ingress;
         Egress = egress;
         _observer = observer;
@@ -22,6 +23,9 @@ public sealed unsafe class TunnelPort : IDisposable
 
     /// <summary>The endpoint.</summary>
     public EniGate Gate { get; }
+
+    /// <summary>The network namespace that the devices are in; null for the handler's own.</summary>
+    public NamedNetworkNamespace? Namespace { get; }
 
     /// <summary><c>gwi-X</c>: packets from the load balancer come out of it.</summary>
     public TunDevice Ingress { get; }
@@ -32,17 +36,28 @@ public sealed unsafe class TunnelPort : IDisposable
     /// <summary>Whether one of its devices has failed.</summary>
     public bool IsFaulted => Volatile.Read(ref _isFaulted) != 0;
 
-    /// <summary>Makes the device pair and brings it up.</summary>
-    /// <exception cref="LinuxException">A device cannot be made; nothing is left behind.</exception>
+    /// <summary>Makes the device pair and brings it up, in the endpoint's own network namespace if it is to have one.</summary>
+    /// <exception cref="LinuxException">A device or the namespace cannot be made; no device is left behind.</exception>
     public static TunnelPort Open(EniGate gate, DataPlaneOptions options, IDataPlaneObserver observer)
+    {
+        var network = options.Namespaces is { } pattern ? gate.TakeNamespace(pattern.NameOf(gate.EniId)) : null;
+        var devices = network is null ? MakeDevices(gate.EniId, options) : network.Run(() => MakeDevices(gate.EniId, options));
+        // Not inside the namespace: whoever is told may start threads there.
+        if (devices.SteeringRefusal is { } refusal)
+            observer.OnSteeringRefused(refusal);
+        return new(gate, network, devices.Ingress, devices.Egress, observer);
+    }
+
+    private static (TunDevice Ingress, TunDevice? Egress, LinuxError? SteeringRefusal) MakeDevices(ulong eniId, DataPlaneOptions options)
     {
         var queues = options.TunnelThreads.Count;
         TunDevice? egress = null;
-        var ingress = TunDevice.Create(EniName.IngressDevice(gate.EniId), queues, withVirtioHeaders: true);
+        LinuxError? steeringRefusal = null;
+        var ingress = TunDevice.Create(EniName.IngressDevice(eniId), queues, withVirtioHeaders: true);
         try
         {
             if (options.ReturnTraffic)
-                egress = TunDevice.Create(EniName.EgressDevice(gate.EniId), queues, withVirtioHeaders: true);
+                egress = TunDevice.Create(EniName.EgressDevice(eniId), queues, withVirtioHeaders: true);
             // Tried at the start: a device that refuses gives us packets one by one, which is no less right.
             _ = ingress.SetOffload(options.Offloads.ForDevice);
             _ = egress?.SetOffload(options.Offloads.ForDevice);
@@ -51,14 +66,14 @@ public sealed unsafe class TunnelPort : IDisposable
                 foreach (var device in (TunDevice?[])[ingress, egress])
                 {
                     if (device is not null && !QueueSteering.TryAttach(device, ingress.InterfaceIndex, out var refusal))
-                        observer.OnSteeringRefused(refusal);
+                        steeringRefusal = refusal;
                 }
             }
 
             RouteNetlink.BringUp(ingress.InterfaceIndex, options.Mtu, options.QueueLength);
             if (egress is not null)
                 RouteNetlink.BringUp(egress.InterfaceIndex, options.Mtu, options.QueueLength);
-            return new(gate, ingress, egress, observer);
+            return (ingress, egress, steeringRefusal);
         }
         catch
         {
@@ -66,6 +81,25 @@ public sealed unsafe class TunnelPort : IDisposable
             egress?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What is wrong with the devices at this moment, as far as the kernel knows: one is down or deleted, or their namespace is. Null when nothing is.</summary>
+    public string? FindFault()
+    {
+        if (Namespace is null)
+            return FindDeviceFault();
+        return Namespace.IsNamed ? Namespace.Run(FindDeviceFault) : $"network namespace {Namespace.Name} was deleted";
+    }
+
+    private string? FindDeviceFault()
+    {
+        foreach (var device in (TunDevice?[])[Ingress, Egress])
+        {
+            if (device is not null && !RouteNetlink.IsUp(device.InterfaceIndex))
+                return $"{device.Name} is down or deleted";
+        }
+
+        return null;
     }
 
     /// <summary>A device failed: packets wait at the gate from now on, and the owner is told, once.</summary>

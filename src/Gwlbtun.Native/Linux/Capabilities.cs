@@ -9,6 +9,7 @@ public readonly record struct Capabilities(ulong Bits)
     // linux/capability.h
     private const int NetAdmin = 12;
     private const int NetRaw = 13;
+    private const int SysAdmin = 21;
     private const int SysNice = 23;
 
     private const string Field = "CapEff:";
@@ -18,6 +19,9 @@ public readonly record struct Capabilities(ulong Bits)
 
     /// <summary>CAP_NET_RAW: raw and packet sockets.</summary>
     public bool HasNetRaw => (Bits >> NetRaw & 1) != 0;
+
+    /// <summary>CAP_SYS_ADMIN: making and entering network namespaces, and naming them.</summary>
+    public bool HasSysAdmin => (Bits >> SysAdmin & 1) != 0;
 
     /// <summary>CAP_SYS_NICE: threads that come before others.</summary>
     public bool HasSysNice => (Bits >> SysNice & 1) != 0;

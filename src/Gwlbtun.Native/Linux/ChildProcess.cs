@@ -70,23 +70,42 @@ public sealed unsafe class ChildProcess
     /// <param name="arguments">What follows argv[0], which is <paramref name="file"/>.</param>
     /// <param name="extraEnvironment">Added to our environment, replacing variables of the same name.</param>
     /// <param name="onLine">Called for each line of output, on a thread of the child's; a longer line than <see cref="LineSplitter.MaximumLength"/> comes in pieces.</param>
+    /// <param name="network">The network namespace that it runs in; null for our own.</param>
     /// <exception cref="LinuxException">It could not be started: no such file, not executable, no memory.</exception>
     public static ChildProcess Start(
-        string file, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> extraEnvironment, Action<string> onLine)
+        string file,
+        IReadOnlyList<string> arguments,
+        IReadOnlyDictionary<string, string> extraEnvironment,
+        Action<string> onLine,
+        NamedNetworkNamespace? network = null)
     {
         var pipe = stackalloc int[2];
         SysResult.From(Pipe(pipe, OpenCloseOnExec)).OrThrow($"start {file}");
-        var error = PosixSpawn.Start(file, arguments, Environment(extraEnvironment), pipe[1], out var processId);
-        FileDescriptor.Close(pipe[1]);
-        if (error != 0)
+        var (input, output) = (pipe[0], pipe[1]);
+        int processId;
+        try
         {
-            FileDescriptor.Close(pipe[0]);
-            throw new LinuxException($"start {file}", new LinuxError(error));
+            processId = network is null ? Spawn() : network.Run(Spawn);
+        }
+        catch
+        {
+            FileDescriptor.Close(input);
+            throw;
+        }
+        finally
+        {
+            FileDescriptor.Close(output);
         }
 
-        var child = new ChildProcess(processId, pipe[0], onLine);
+        var child = new ChildProcess(processId, input, onLine);
         new Thread(child.Watch, maxStackSize: 256 * 1024) { IsBackground = true, Name = "gwlbtun hook" }.Start();
         return child;
+
+        int Spawn()
+        {
+            var error = PosixSpawn.Start(file, arguments, Environment(extraEnvironment), output, out var started);
+            return error == 0 ? started : throw new LinuxException($"start {file}", new LinuxError(error));
+        }
     }
 
     /// <summary>

@@ -87,6 +87,7 @@ internal sealed class NetlinkMessage
     public const ushort IflaIfname = 3;
     public const ushort IflaMtu = 4;
     public const ushort IflaTxqlen = 13;
+    public const ushort IflaIfalias = 20;
     public const ushort IflaAfSpec = 26;
     public const ushort IflaInet6AddrGenMode = 8;
     public const byte In6AddrGenModeNone = 1; // IN6_ADDR_GEN_MODE_NONE

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Gwlbtun.Native.Linux;
 
@@ -7,6 +8,9 @@ namespace Gwlbtun.Native.Linux;
 /// </summary>
 public static class RouteNetlink
 {
+    /// <summary>The index of the loopback device, in every network namespace (LOOPBACK_IFINDEX, net/flow.h).</summary>
+    internal const int LoopbackIndex = 1;
+
     private const int AnswerBytes = 4096;
 
     /// <summary>
@@ -60,6 +64,32 @@ public static class RouteNetlink
         if (!reader.Read() || !NetlinkAttributes.TryOpen(reader.Payload, out InterfaceInfo info, out _))
             return true;
         return reader.Header.Type == NetlinkMessage.NewLink && (info.Flags & NetlinkMessage.IffUp) != 0;
+    }
+
+    /// <summary>Brings the loopback device up, and gives it an alias (ifalias), by which its network namespace can be known again.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    internal static void BringUpLoopback(string alias)
+    {
+        var up = new NetlinkMessage(NetlinkMessage.NewLink, LoopbackIndex, NetlinkMessage.IffUp, NetlinkMessage.IffUp);
+        up.AddString(NetlinkMessage.IflaIfalias, alias);
+        Request(up).OrThrow("bring up the loopback device", "CAP_NET_ADMIN is needed.");
+    }
+
+    /// <summary>An interface's alias; empty when it has none, or cannot be asked for it.</summary>
+    internal static string AliasOf(int interfaceIndex)
+    {
+        Span<byte> answer = stackalloc byte[AnswerBytes];
+        var received = Exchange(NetlinkMessage.GetInterface(interfaceIndex), answer);
+        NetlinkReader reader = new(received.IsError ? [] : answer[..received.Value]);
+        if (!reader.Read() || reader.Header.Type != NetlinkMessage.NewLink || !NetlinkAttributes.TryOpen(reader.Payload, out InterfaceInfo _, out var attributes))
+            return string.Empty;
+        while (attributes.Read())
+        {
+            if (attributes.Type == NetlinkMessage.IflaIfalias)
+                return Encoding.UTF8.GetString(attributes.Value).TrimEnd('\0');
+        }
+
+        return string.Empty;
     }
 
     private static SysResult Request(NetlinkMessage message)

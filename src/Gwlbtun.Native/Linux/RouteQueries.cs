@@ -9,7 +9,6 @@ internal sealed class RouteQueries(NetlinkSocket socket) : IDisposable
     // An interface with all its statistics takes some 2 KB.
     private const int AnswerBytes = 32_768;
 
-    private const int LoopbackIndex = 1;
 
     private readonly byte[] _answer = new byte[AnswerBytes];
 
@@ -18,7 +17,7 @@ internal sealed class RouteQueries(NetlinkSocket socket) : IDisposable
     /// routes up meanwhile. What is asked after this shows every change that has been told of.
     /// </summary>
     // A question for an interface is answered under the lock that changes are made under (RTNL).
-    public void AwaitChangeInProgress() => _ = FindLink(LoopbackIndex);
+    public void AwaitChangeInProgress() => _ = FindLink(RouteNetlink.LoopbackIndex);
 
     /// <summary>The route of a packet of our own between two addresses, as they stand in memory. Null when there is none.</summary>
     public RouteMessage? FindRoute(uint destination, uint source)

@@ -32,6 +32,8 @@ public class ConfigurationErrorsSpecs
     [InlineData("flows.fragments.timeout = 0s", "flows.fragments.timeout (FILE:1): '0s' is not a duration from 1s to 1d such as 350s, 2m or 120 (seconds).")]
     [InlineData("flows.fragments.wait = 11s", "flows.fragments.wait (FILE:1): '11s' is not a duration from 0s to 10s such as 350s, 2m or 120 (seconds).")]
     [InlineData("flows.fragments { wait = 3s, timeout = 2s }", "flows.fragments.timeout (FILE:1): 2s is less than flows.fragments.wait = 3s (FILE:1).")]
+    [InlineData("tunnel.netns = on", "tunnel.netns (FILE:1): 'on' is not one of off, per-endpoint.")]
+    [InlineData("tunnel.netns-pattern = gwlb", "tunnel.netns-pattern (FILE:1): 'gwlb' is not a name of letters, digits, - . and _ with {vpce}, {eni} or {name} in it.")]
     [InlineData("tunnel.queue-length = 0", "tunnel.queue-length (FILE:1): '0' is not a number from 1 to 262144.")]
     [InlineData("flows.reserve = [\"1\"]", "flows.reserve (FILE:1): '1' is not a reservation [vpce-ID:]v4TCP,v4UDP,v4Other,v6TCP,v6UDP,v6Other.")]
     [InlineData("hooks.create = /nonexistent/hook", "hooks.create (FILE:1): '/nonexistent/hook' does not exist, or cannot be reached.")]

@@ -15,7 +15,7 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new int?[8], s.Threads.Udp.Cores);
         Assert.Equal(new int?[8], s.Threads.Tunnel.Cores);
         Assert.True(s.Threads is { AreFused: true, Gather: true, SpinMicroseconds: 0, Nice: -10 });
-        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, 4096, true, new OffloadSettings(true, true, true, true, true, true), new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, 4096, true, Netns: null, new OffloadSettings(true, true, true, true, true, true), new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(350), TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(120)), s.Flows.IdleTimeout);
         Assert.Equal((2_000_000, 2_000_000, TimeSpan.Zero), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
         Assert.Equal(new FragmentSettings(16384, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(100)), s.Flows.Fragments);
@@ -48,6 +48,7 @@ public class ConfigurationLoaderSpecs
             threads { udp = 3, udp-affinity = "", tunnel = 2, tunnel-affinity = "1-2,7", fused = off, gather = off, spin = 60, nice = 5 }
             tunnel {
               mtu = 1500, return-traffic = false, manage-rp-filter = no, idle-timeout = 5m, max-enis = 2, budget = 8, queue-length = 512, steering = off
+              netns = per-endpoint, netns-pattern = "x-{eni}"
               offload { send = off, into-tcp = off, out-of-tcp = off }
               hold { packets-per-eni = 10, bytes-per-eni = 100 KiB, bytes-total = 1 MiB }
             }
@@ -67,7 +68,8 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new int?[3], s.Threads.Udp.Cores);
         Assert.Equal([1, 2, 7], s.Threads.Tunnel.Cores);
         Assert.True(s.Threads is { AreFused: false, Gather: false, SpinMicroseconds: 60, Nice: 5 });
-        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, 512, false, new OffloadSettings(true, false, false, true, false, true), new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, 512, false, s.Tunnel.Netns, new OffloadSettings(true, false, false, true, false, true), new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
+        Assert.Equal("x-{eni}", s.Tunnel.Netns?.Text);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(400), TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(30)), s.Flows.IdleTimeout);
         Assert.Equal((1000, 3000, TimeSpan.FromSeconds(20)), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
         Assert.Equal(new FragmentSettings(5, TimeSpan.FromSeconds(2), TimeSpan.Zero), s.Flows.Fragments);

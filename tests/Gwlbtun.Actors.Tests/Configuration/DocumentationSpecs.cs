@@ -56,7 +56,7 @@ public partial class DocumentationSpecs
     [Fact]
     public void Should_name_no_key_or_variable_in_the_manuals_that_does_not_exist()
     {
-        string[] ours = [.. SettingKeys.All.Select(k => k.EnvironmentName), "GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID"];
+        string[] ours = [.. SettingKeys.All.Select(k => k.EnvironmentName), "GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS", "GWLBTUN_MAIN_NETNS"];
         foreach (string manual in new[] { "docs/configuration.md", "docs/migrating.md" })
         {
             string text = File.ReadAllText(Path.Combine(_repository, manual));

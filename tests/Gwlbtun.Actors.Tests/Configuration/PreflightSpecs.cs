@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Configuration;
@@ -10,6 +11,7 @@ public class PreflightSpecs
 {
     private const ulong NetAdmin = 1ul << 12;
     private const ulong NetRaw = 1ul << 13;
+    private const ulong SysAdmin = 1ul << 21;
     private const ulong SysNice = 1UL << 23;
 
     private readonly List<string> _errors = [];
@@ -59,6 +61,19 @@ public class PreflightSpecs
         Preflight.CheckPriority(new Capabilities(capabilities), nice, _warnings);
 
         Assert.Equal(warnings, _warnings.Count);
+    }
+
+    [Theory]
+    [InlineData("gwlb-{eni}", NetAdmin, 1)]
+    [InlineData("gwlb-{eni}", NetAdmin | SysAdmin, 0)]
+    [InlineData(null, NetAdmin, 0)]
+    public void Should_require_sys_admin_when_endpoints_get_namespaces(string? pattern, ulong capabilities, int errors)
+    {
+        NamespacePattern? namespaces = pattern is not null && NamespacePattern.TryParse(pattern, out NamespacePattern parsed) ? parsed : null;
+        Preflight.CheckNamespaces(new Capabilities(capabilities), namespaces, _errors);
+
+        Assert.Equal(errors, _errors.Count);
+        Assert.All(_errors, error => Assert.StartsWith("CAP_SYS_ADMIN is missing", error, StringComparison.Ordinal));
     }
 
     [Fact]

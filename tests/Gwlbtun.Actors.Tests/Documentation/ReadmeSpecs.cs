@@ -87,7 +87,7 @@ public partial class ReadmeSpecs
     public void Should_name_only_variables_that_the_handler_or_its_hooks_read()
     {
         var scripts = string.Concat(Directory.GetFiles(Path.Combine(_repository, "example-scripts")).Select(File.ReadAllText));
-        string[] toHooks = ["GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID"];
+        string[] toHooks = ["GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS", "GWLBTUN_MAIN_NETNS"];
         var known = SettingKeys.All.Select(key => key.EnvironmentName).Concat(toHooks).ToHashSet();
         var named = Variable().Matches(_readme).Select(variable => variable.Value).ToList();
 

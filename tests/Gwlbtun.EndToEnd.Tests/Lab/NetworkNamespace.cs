@@ -33,11 +33,16 @@ internal sealed partial class NetworkNamespace
         }
     }
 
+    /// <summary>One that exists: made by the program under test, or by nobody yet.</summary>
+    public static NetworkNamespace Named(string name) => new(name);
+
+    /// <summary>The names of all there are.</summary>
+    public static IReadOnlyList<string> Names() => [.. Command.Run("ip", "netns", "list").Split('\n').Select(line => line.Split(' ')[0])];
+
     /// <summary>Removes what killed runs left, with the processes in it.</summary>
     public static void RemoveStale()
     {
-        var names = Command.Run("ip", "netns", "list").Split('\n').Select(line => line.Split(' ')[0]);
-        foreach (var name in names.Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)))
+        foreach (var name in Names().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)))
         {
             if (!Directory.Exists($"/proc/{name[Prefix.Length..].Split('-')[0]}"))
                 new NetworkNamespace(name).Remove();

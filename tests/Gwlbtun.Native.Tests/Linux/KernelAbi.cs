@@ -27,8 +27,10 @@ internal static class KernelAbi
         #include <sys/eventfd.h>
         #include <sys/ioctl.h>
         #include <sys/mman.h>
+        #include <sys/mount.h>
         #include <sys/resource.h>
         #include <sys/socket.h>
+        #include <sys/stat.h>
         #include <sys/syscall.h>
         #include <sys/wait.h>
         #include <linux/bpf.h>
@@ -40,6 +42,7 @@ internal static class KernelAbi
         #include <linux/if_packet.h>
         #include <linux/if_tun.h>
         #include <linux/netlink.h>
+        #include <linux/nsfs.h>
         #include <linux/pkt_sched.h>
         #include <linux/rtnetlink.h>
         #include <linux/sock_diag.h>
@@ -62,11 +65,15 @@ internal static class KernelAbi
         ("BpfProgram.SocketFilter", "BPF_PROG_TYPE_SOCKET_FILTER"),
         ("Capabilities.NetAdmin", "CAP_NET_ADMIN"),
         ("Capabilities.NetRaw", "CAP_NET_RAW"),
+        ("Capabilities.SysAdmin", "CAP_SYS_ADMIN"),
         ("Capabilities.SysNice", "CAP_SYS_NICE"),
         ("ChildProcess.Kill", "SIGKILL"),
         ("ChildProcess.Terminate", "SIGTERM"),
         ("ControlHeader.Size", "CMSG_LEN(0)"),
         ("FilterInstruction.ReturnConstant", "BPF_RET | BPF_K"),
+        ("FileIdentity.AtEmptyPath", "AT_EMPTY_PATH"),
+        ("FileIdentity.AtWorkingDirectory", "AT_FDCWD"),
+        ("FileIdentity.MaskInode", "STATX_INO"),
         ("LinkMonitor.LinkGroup", "RTMGRP_LINK"),
         ("LinuxError.EACCES", "EACCES"),
         ("LinuxError.EADDRINUSE", "EADDRINUSE"),
@@ -84,6 +91,15 @@ internal static class KernelAbi
         ("LinuxError.ENOENT", "ENOENT"),
         ("LinuxError.ENOMEM", "ENOMEM"),
         ("LinuxError.EPERM", "EPERM"),
+        ("NamedNetworkNamespace.CloneNewNet", "CLONE_NEWNET"),
+        ("NamedNetworkNamespace.GetNamespaceType", "NS_GET_NSTYPE"),
+        ("NamedNetworkNamespace.MountBind", "MS_BIND"),
+        ("NamedNetworkNamespace.MountRecursive", "MS_REC"),
+        ("NamedNetworkNamespace.MountShared", "MS_SHARED"),
+        ("NamedNetworkNamespace.OpenCloseOnExec", "O_CLOEXEC"),
+        ("NamedNetworkNamespace.OpenCreate", "O_CREAT"),
+        ("NamedNetworkNamespace.OpenReadOnly", "O_RDONLY"),
+        ("NamedNetworkNamespace.UnmountDetach", "MNT_DETACH"),
         ("NetlinkMessage.AfInet6", "AF_INET6"),
         ("NetlinkMessage.DeleteLink", "RTM_DELLINK"),
         ("NetlinkMessage.Error", "NLMSG_ERROR"),
@@ -92,6 +108,7 @@ internal static class KernelAbi
         ("NetlinkMessage.GetLink", "RTM_GETLINK"),
         ("NetlinkMessage.IffUp", "IFF_UP"),
         ("NetlinkMessage.IflaAfSpec", "IFLA_AF_SPEC"),
+        ("NetlinkMessage.IflaIfalias", "IFLA_IFALIAS"),
         ("NetlinkMessage.IflaIfname", "IFLA_IFNAME"),
         ("NetlinkMessage.IflaInet6AddrGenMode", "IFLA_INET6_ADDR_GEN_MODE"),
         ("NetlinkMessage.IflaMtu", "IFLA_MTU"),
@@ -224,6 +241,7 @@ internal static class KernelAbi
         ("FilterInstruction", "struct sock_filter", "Code=code JumpTrue=jt JumpFalse=jf Constant=k"),
         ("FilterProgram", "struct sock_fprog", "Length=len Instructions=filter"),
         ("LinkLayerAddress", "struct sockaddr_ll", "Family=sll_family ProtocolNetworkOrder=sll_protocol InterfaceIndex=sll_ifindex HardwareType=sll_hatype PacketType=sll_pkttype AddressLength=sll_halen Address=sll_addr"),
+        ("FileStatus", "struct statx", "Inode=stx_ino DeviceMajor=stx_dev_major DeviceMinor=stx_dev_minor"),
         ("InterfaceInfo", "struct ifinfomsg", "Family=ifi_family Padding=__ifi_pad Type=ifi_type Index=ifi_index Flags=ifi_flags Change=ifi_change"),
         ("InterfaceRequest", "struct ifreq", "Name=ifr_name Flags=ifr_flags"),
         ("InternetAddress", "struct sockaddr_in", "Family=sin_family PortNetworkOrder=sin_port Address=sin_addr Zero=sin_zero"),
@@ -265,6 +283,13 @@ internal static class KernelAbi
         "Entry",
         "LineSplitter.MaximumLength",
         "LinkMonitor.BufferBytes",
+        "LinkMonitor.EventsAtOnce",
+        "LinkMonitor.StopToken",
+        // Columns of /proc/net/dev.
+        "InterfaceStatistics.NameColumn",
+        "InterfaceStatistics.TransmitDropsColumn",
+        "NamedNetworkNamespace.FolderMode",
+        "NamedNetworkNamespace.StackBytes",
         "NetlinkMessage.AddressBits",
         "NetlinkSocket.SubscriptionBufferBytes",
         "Pages.HugePage",
@@ -281,8 +306,8 @@ internal static class KernelAbi
         "ReceiveBatch.SlotBytes",
         "ReceiveBatch.SlotStride",
         "RouteNetlink.AnswerBytes",
+        "RouteNetlink.LoopbackIndex",
         "RouteQueries.AnswerBytes",
-        "RouteQueries.LoopbackIndex",
         "SendBatch.DefaultCapacity",
         "SendBatch.HeaderStride",
         "SendBatch.Headroom",

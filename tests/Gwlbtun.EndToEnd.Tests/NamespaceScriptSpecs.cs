@@ -1,0 +1,94 @@
+using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Gwlbtun.EndToEnd.Tests;
+
+/// <summary>Example scripts where each endpoint has a network namespace of its own, with clients of the same address and port on three of them.</summary>
+public sealed class NamespaceScriptSpecs : ApplianceSpecs
+{
+    private const string Snapshot = """
+        ip -o link | sed 's/@.*//'
+        for v in -4 -6; do ip $v rule; ip $v route show table all | grep -v fe80; done
+        for save in iptables-save ip6tables-save; do $save | grep ^-A; done
+        true
+        """;
+
+    private readonly EndpointNamespaces _namespaces;
+
+    public NamespaceScriptSpecs(ITestOutputHelper output)
+        : base(output)
+    {
+        _namespaces = new EndpointNamespaces(Lab.Appliance);
+        _namespaces.Configure(Variables);
+        // Scripts switch it on, and leave it so.
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+    }
+
+    public override async Task DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _namespaces.Clear();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Should_return_each_reply_to_its_own_endpoint_when_all_leave_by_one_uplink(bool v6)
+    {
+        var server = Lab.AddServerBehindLeg(v6);
+        var flows = Flows(v6);
+        var before = Snapshots();
+        Variables["HOOK_UPLINK"] = "leg";
+        var gwlbtun = await StartAsync("create-netns-nat.sh");
+        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+        var created = Snapshots();
+        Assert.DoesNotContain(created, line => line.Contains("mark", StringComparison.OrdinalIgnoreCase));
+        Assert.Equal(flows.Length, created.Count(line => line.Contains(": gwl-", StringComparison.Ordinal)));
+
+        await gwlbtun.StopAsync();
+        Assert.Equal(before, Snapshots());
+        Assert.Empty(_namespaces.Names);
+    }
+
+    [Fact]
+    public async Task Should_route_back_as_without_namespaces()
+    {
+        var before = Snapshots();
+        Variables["HOOK_ROUTE"] = "back";
+        var gwlbtun = await StartAsync("create-route.sh");
+        foreach (var v6 in new[] { false, true })
+            await ExchangeAsync(Flows(v6), (_, _) => { });
+        await gwlbtun.StopAsync();
+        Assert.Equal(before, Snapshots());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Variables["HOOK_STATE_DIR"]));
+    }
+
+    private static GwlbFlow[] Flows(bool v6) =>
+        [.. Enumerable.Range(0, 3).Select(n => new GwlbFlow(Eni + (ulong)n, 1, v6) { Cookie = 0xC0_0000 + (uint)n })];
+
+    /// <summary>Sends a packet to each endpoint, five times, and looks at the one that comes back with its cookie.</summary>
+    private async Task ExchangeAsync(GwlbFlow[] flows, Action<uint, uint> compare)
+    {
+        for (uint round = 0; round < 5; round++)
+        {
+            foreach (var flow in flows)
+                Gwlb.Send(flow, flow.Packet(round * 10 + flow.Cookie % 10));
+            var returned = new[] { await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync() };
+            foreach (var flow in flows)
+            {
+                var mine = Assert.Single(returned, packet => packet.Cookie == flow.Cookie);
+                compare(round * 10 + flow.Cookie % 10, mine.Sequence);
+                Assert.True(mine.Datagram.AsSpan().StartsWith(flow.GeneveHeader()));
+            }
+        }
+    }
+
+    private Task<GwlbtunProcess> StartAsync(string script) =>
+        StartWrappedAsync(EndpointNamespaces.InTheMountsOfTheHost, "-c", Artifacts.ExampleScript(script), "-r", Artifacts.ExampleScript(script));
+
+    private string[] Snapshots() => Lab.Appliance.Execute("bash", "-c", Snapshot).Split('\n');
+}
