@@ -68,6 +68,16 @@ public partial class ProgramSpecs
     [Fact]
     public void Should_use_what_a_privileged_container_may_do() => Assert.True(SettingsOf("k8s/overlays/privileged").Tunnel.Steering);
 
+    [Fact]
+    public void Should_let_a_privileged_container_name_network_namespaces_for_the_node_to_see()
+    {
+        // tunnel.netns = per-endpoint; the root is read-only.
+        var names = Deployment.Of("k8s/overlays/privileged").At("/run/netns/gwlb")!.Value;
+
+        Assert.Equal(("/run/netns", "Bidirectional"), (names.Volume.HostPath.Path, names.Mount.MountPropagation));
+        Assert.NotEqual(true, names.Mount.ReadOnlyProperty);
+    }
+
     [Theory]
     [MemberData(nameof(Deployment.All), MemberType = typeof(Deployment))]
     public void Should_call_only_scripts_that_are_in_the_image(string source)
