@@ -72,6 +72,16 @@ need_dotnet_10() {
   exit 1
 }
 
+# kubectl builds what k8s/ is written in since 1.21; some distributions' packages are older, and nothing else here needs it.
+want_kubectl_1_21() {
+  local version
+  (need_programs kubectl) >/dev/null 2>&1
+  version=$(kubectl version --client -o json 2>/dev/null | sed -n 's/.*"gitVersion": *"v\([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+  [ "$(printf '%s\n' 1.21 "$version" | sort -V | head -n 1)" = 1.21 ] && return
+  echo "The tests of the overlays in k8s/ will fail: they need kubectl 1.21 or newer, here is ${version:-none}." \
+    "To be had from https://kubernetes.io/docs/tasks/tools/install-kubectl-linux." >&2
+}
+
 need_tun() {
   [ -c /dev/net/tun ] && return
   modprobe tun 2>/dev/null || true
