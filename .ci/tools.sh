@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by test.sh and demo.sh: makes sure that the programs they call are there.
+# Sourced by the scripts of the top folder: makes sure that the programs they call are there.
 
 # The package that brings a program, for apt-get and for dnf.
 package_of() {
@@ -13,9 +13,11 @@ package_of() {
     kubectl) apt=kubernetes-client dnf=kubernetes-client ;;
     nft) apt=nftables dnf=nftables ;;
     ping) apt=iputils-ping dnf=iputils ;;
-    ps | sysctl) apt=procps dnf=procps-ng ;;
-    setpriv | unshare) apt=util-linux dnf=util-linux ;;
+    pgrep | ps | sysctl) apt=procps dnf=procps-ng ;;
+    nsenter | setpriv | unshare) apt=util-linux dnf=util-linux ;;
+    sha256sum) apt=coreutils dnf=coreutils ;;
     shellcheck) apt=shellcheck dnf=ShellCheck ;;
+    systemctl) apt=systemd dnf=systemd ;;
     tc) apt=iproute2 dnf=iproute-tc ;;
     tracepath) apt=iputils-tracepath dnf=iputils ;;
     tshark) apt=tshark dnf=wireshark-cli ;;

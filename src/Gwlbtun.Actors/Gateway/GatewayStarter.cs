@@ -5,6 +5,7 @@ using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Gwlbtun.Actors.Logging;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Gateway;
@@ -35,6 +36,8 @@ internal sealed partial class GatewayStarter(
             throw;
         }
 
+        // Says nothing where no service manager listens (sd_notify(3)).
+        new SystemdNotifier().Notify(ServiceState.Ready);
         Ready(_logger, ProgramVersion.Full, settings.Geneve.Bind, settings.Geneve.Port, settings.Threads.Udp.Count, settings.Threads.Tunnel.Count);
     }
 
