@@ -11,7 +11,7 @@ cd "$(dirname "$0")" || exit 1
 need_root
 need_tun
 need_dotnet_10
-need_programs cc clang git curl ethtool ip iperf3 iptables jq nft nsenter pgrep ping ps python3 setpriv shellcheck sysctl systemctl tc tcpdump tracepath traceroute tshark unshare
+need_programs cc clang crun curl debootstrap ethtool git ip iperf3 iptables jq nft nsenter pgrep ping ps python3 setpriv shellcheck sysctl systemctl tc tcpdump tracepath traceroute tshark unshare
 want_kubectl_1_21
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
 using Xunit;
@@ -9,7 +8,8 @@ namespace Gwlbtun.EndToEnd.Tests;
 /// <summary>curl, iperf3 and ping through the load balancer, gwlbtun and each example script.</summary>
 public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
-    private readonly List<RunningProgram> _programs = [];
+    private EmulatorProcess? _emulator;
+    private RealTraffic? _traffic;
 
     [Fact]
     public Task Should_carry_real_traffic_when_create_passthrough_is_the_hook() =>
@@ -54,8 +54,10 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
 
     public override async Task DisposeAsync()
     {
-        foreach (var program in _programs)
-            await program.DisposeAsync(Output);
+        if (_emulator is not null)
+            await _emulator.Program.DisposeAsync(Output);
+        if (_traffic is not null)
+            await _traffic.DisposeAsync(Output);
         await base.DisposeAsync();
     }
 
@@ -64,35 +66,14 @@ public sealed class RealProgramSpecs(ITestOutputHelper output) : ApplianceSpecs(
         // The emulator takes the place of the test's own load balancer.
         Gwlb.Dispose();
         var gwlbtun = await StartAsync("-c", hook, "-r", hook);
-        var emulator = await EmulatorProcess.BridgeAsync(Lab, sides.Client, sides.Server);
-        _programs.Add(emulator.Program);
+        _emulator = await EmulatorProcess.BridgeAsync(Lab, sides.Client, sides.Server);
         sides.Address();
         afterAddressing?.Invoke();
-        server ??= sides.Server;
-        var web = await WebServer.StartAsync(server, Folder);
-        _programs.Add(web.Program);
+        _traffic = await RealTraffic.StartAsync(sides.Client, server ?? sides.Server, Folder);
+        await _traffic.CarryAsync(addresses);
 
-        foreach (var address in addresses)
-        {
-            sides.Client.Execute("ping", "-q", "-c", "5", "-i", "0.05", "-W", "5", "-s", "8400", "-M", "do", address);
-            await web.FetchAsync(sides.Client, address);
-            // Bound, because a UDP server that is not answers from whichever address the route has.
-            await using var iperf = RunningProgram.Start(["ip", "netns", "exec", server.Name, "iperf3", "-s", "--forceflush", "-B", address]);
-            await iperf.WaitForLineAsync("listening");
-            Assert.True(Iperf(sides.Client, address, "sum_received").GetProperty("bytes").GetInt64() > 1_000_000);
-            Assert.Equal(0, Iperf(sides.Client, address, "sum", "-u", "-b", "20M", "-l", "1400").GetProperty("lost_packets").GetInt32());
-        }
-
-        await emulator.StopAsync();
+        await _emulator.StopAsync();
         await gwlbtun.StopAsync();
         Assert.DoesNotContain("gwi-", Lab.Appliance.Execute("sh", "-c", "iptables-save; ip6tables-save; nft list ruleset; ip rule; ip -6 rule"), StringComparison.Ordinal);
-    }
-
-    private static JsonElement Iperf(NetworkNamespace client, string address, string sum, params string[] arguments)
-    {
-        var report = client.Execute(["iperf3", "-J", "-c", address, "-t", "1", .. arguments]);
-        return JsonDocument.Parse(report).RootElement.GetProperty("end").TryGetProperty(sum, out var found)
-            ? found
-            : throw new InvalidOperationException($"iperf3 has no {sum}: {report}");
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gwlbtun.Native.Linux;
 using Microsoft.Extensions.Logging;
 
@@ -11,36 +12,55 @@ internal sealed partial class ReversePathFilter(bool isManaged, ILogger logger)
 {
     private int _hasFailed;
 
-    /// <summary>Writes <c>rp_filter = 0</c> for the device. A failure is logged once: in a container /proc/sys is read-only, and stays so.</summary>
+    /// <summary>
+    /// Writes <c>rp_filter = 0</c> for the device. That this cannot be done where it is needed is logged once: in a container /proc/sys is read-only,
+    /// and stays so.
+    /// </summary>
     /// <param name="device">The device.</param>
     /// <param name="network">The network namespace that it is in; null for our own.</param>
     public void SwitchOff(string device, NamedNetworkNamespace? network)
     {
         if (!isManaged)
             return;
-        var path = $"/proc/sys/net/ipv4/conf/{device}/rp_filter";
         // /proc/sys/net is that of the thread's network namespace.
-        var failure = network is null ? Write(path) : network.Run(() => Write(path));
-        // Gone already: the device's own fault says so.
-        if (failure is null or FileNotFoundException or DirectoryNotFoundException)
-            return;
-        if (Interlocked.Exchange(ref _hasFailed, 1) == 0)
-            CannotSwitchOff(logger, path, failure.Message);
+        var failure = network is null ? Write(device) : network.Run(() => Write(device));
+        if (failure is { } left && Interlocked.Exchange(ref _hasFailed, 1) == 0)
+            CannotSwitchOff(logger, device, left.Value, left.Error);
     }
 
-    private static Exception? Write(string path)
+    /// <summary>Null unless the filter is on and cannot be switched off: then the value that counts, the larger one of the device's and that of all.</summary>
+    private static (int Value, string Error)? Write(string device)
     {
         try
         {
-            File.WriteAllText(path, "0");
+            File.WriteAllText(Path(device), "0");
             return null;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null; // Gone already: the device's own fault says so.
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return e;
+            var value = Math.Max(Read(device), Read("all"));
+            return value == 0 ? null : (value, e.Message);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Cannot write {Path}: {Error}. If packets vanish behind gwi devices, set rp_filter=0 on the host (tunnel.manage-rp-filter).")]
-    private static partial void CannotSwitchOff(ILogger logger, string path, string error);
+    private static int Read(string device)
+    {
+        try
+        {
+            return int.Parse(File.ReadAllText(Path(device)), CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0; // Gone meanwhile.
+        }
+    }
+
+    private static string Path(string device) => $"/proc/sys/net/ipv4/conf/{device}/rp_filter";
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The reverse path filter of {Device} is on (rp_filter = {Value}) and cannot be switched off from here: {Error} Linux may drop what comes out of gwi devices. Set net.ipv4.conf.all.rp_filter and net.ipv4.conf.default.rp_filter to 0 on the host.")]
+    private static partial void CannotSwitchOff(ILogger logger, string device, int value, string error);
 }

@@ -65,7 +65,7 @@ public sealed unsafe class ChildProcess
     /// </summary>
     public Task<ChildExit> Exited => _exited.Task;
 
-    /// <summary>Starts a program with our environment, working directory and <paramref name="extraEnvironment"/>.</summary>
+    /// <summary>Starts a program with our capabilities, environment, working directory and <paramref name="extraEnvironment"/>.</summary>
     /// <param name="file">Path of the executable; no search in PATH.</param>
     /// <param name="arguments">What follows argv[0], which is <paramref name="file"/>.</param>
     /// <param name="extraEnvironment">Added to our environment, replacing variables of the same name.</param>
@@ -103,6 +103,7 @@ public sealed unsafe class ChildProcess
 
         int Spawn()
         {
+            AmbientCapabilities.PassOn();
             var error = PosixSpawn.Start(file, arguments, Environment(extraEnvironment), output, out var started);
             return error == 0 ? started : throw new LinuxException($"start {file}", new LinuxError(error));
         }

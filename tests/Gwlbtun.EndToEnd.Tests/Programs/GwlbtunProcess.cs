@@ -30,6 +30,9 @@ internal sealed class GwlbtunProcess : IAsyncDisposable
         return new GwlbtunProcess(network, RunningProgram.Start(command, environment));
     }
 
+    /// <summary>A running one that something else has started, in this namespace and with the health port open.</summary>
+    public static GwlbtunProcess Of(NetworkNamespace network, RunningProgram program) => new(network, program);
+
     /// <summary>Waits for the line that says so; throws with its log when that does not come.</summary>
     public Task WaitUntilReadyAsync() => Program.WaitForLineAsync(@"\bready\b");
 

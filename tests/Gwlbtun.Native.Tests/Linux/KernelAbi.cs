@@ -28,6 +28,7 @@ internal static class KernelAbi
         #include <sys/ioctl.h>
         #include <sys/mman.h>
         #include <sys/mount.h>
+        #include <sys/prctl.h>
         #include <sys/resource.h>
         #include <sys/socket.h>
         #include <sys/stat.h>
@@ -52,6 +53,10 @@ internal static class KernelAbi
     /// <summary>Constants: ours, and the C expression that must have the same value.</summary>
     public static readonly (string Ours, string Theirs)[] Constants =
     [
+        ("AmbientCapabilities.AmbientSet", "PR_CAP_AMBIENT"),
+        ("AmbientCapabilities.BitsPerPart", "8 * sizeof(((struct __user_cap_data_struct *)0)->permitted)"),
+        ("AmbientCapabilities.RaiseAmbient", "PR_CAP_AMBIENT_RAISE"),
+        ("AmbientCapabilities.Version", "_LINUX_CAPABILITY_VERSION_3"),
         ("BpfInstruction.Alu", "BPF_ALU"),
         ("BpfInstruction.Alu64", "BPF_ALU64"),
         ("BpfInstruction.End", "BPF_JMP | BPF_EXIT"),
@@ -237,6 +242,8 @@ internal static class KernelAbi
     /// <summary>Structs: ours, theirs, and every field of ours beside the member that it stands for.</summary>
     public static readonly (string Ours, string Theirs, string Fields)[] Structs =
     [
+        ("CapabilityData", "struct __user_cap_data_struct", "Effective=effective Permitted=permitted Inheritable=inheritable"),
+        ("CapabilityHeader", "struct __user_cap_header_struct", "Version=version ThreadId=pid"),
         ("ControlHeader", "struct cmsghdr", "Length=cmsg_len Level=cmsg_level Type=cmsg_type"),
         ("FilterInstruction", "struct sock_filter", "Code=code JumpTrue=jt JumpFalse=jf Constant=k"),
         ("FilterProgram", "struct sock_fprog", "Length=len Instructions=filter"),
