@@ -16,8 +16,8 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
         true
         """;
 
-    // iptables-nft keeps the tables and chains that it makes at its first use, empty. A host that uses it has them.
-    private const string UseIptables = """
+    /// <summary>iptables-nft keeps the tables and chains that it makes at its first use, empty. A host that uses it has them.</summary>
+    internal const string UseIptables = """
         for restore in iptables-restore ip6tables-restore; do
           printf '%s\n' '*raw' :PREROUTING 'COMMIT' '*mangle' :PREROUTING :FORWARD :OUTPUT 'COMMIT' '*nat' :POSTROUTING 'COMMIT' '*filter' :FORWARD 'COMMIT' |
             sed 's/^:.*/& ACCEPT/' | $restore -w --noflush || exit

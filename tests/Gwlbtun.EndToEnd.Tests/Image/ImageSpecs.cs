@@ -17,7 +17,7 @@ public sealed class ImageSpecs(ImageBuild image, ITestOutputHelper output) : App
     // Link-local addresses come by themselves, some time after a device is up.
     private const string Snapshot = """
         for v in -4 -6; do ip $v rule; ip $v route show table all | grep -v fe80; done
-        iptables-save | grep ^-A; ip6tables-save | grep ^-A; nft list ruleset; ip -o link | cut -d : -f 2; ls /run/gwlbtun 2>/dev/null
+        iptables-save | grep ^-A; ip6tables-save | grep ^-A; nft -s list ruleset; ip -o link | cut -d : -f 2
         true
         """;
 
@@ -118,6 +118,7 @@ public sealed class ImageSpecs(ImageBuild image, ITestOutputHelper output) : App
 
     private ClientAndServer Prepare()
     {
+        Lab.Appliance.Execute("sh", "-c", ExampleScriptSpecs.UseIptables);
         Lab.Appliance.Execute(["sysctl", "-qw", .. _sysctls]);
         return new ClientAndServer(Lab);
     }
