@@ -53,7 +53,7 @@ lay_leg() {
 # What comes in on gwi goes over the leg. All else that is not the leg's own belongs to clients: replies, and errors that this namespace itself sends.
 route_through_leg() {
   each_ip ip route add default dev "$gwo"
-  each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"
+  add_rule "$table" "$rule_pref" iif "$gwi"
   step_ip 4 ip route add default via "$far4" dev leg table "$table"
   step_ip 6 ip route add default via "$far6" dev leg table "$table"
   each_ip iptables -t nat -A POSTROUTING -o leg -j MASQUERADE

@@ -5,7 +5,7 @@
 #
 #   suricata -c /etc/suricata/suricata.yaml -q 0 --set nfq.mode=accept --set nfq.fail-open=yes
 #
-# HOOK_QUEUE: the number of the queue (0), or a range such as 0:3, over which connections are spread: `suricata -q 0:3`. Both
+# HOOK_QUEUE: the number of the queue (0), or a range such as 0:3, over which pairs of addresses are spread: `suricata -q 0:3`. Both
 # directions of a connection meet in one queue.
 # All endpoints share the queues, and an inspector tells connections apart by their addresses: they must not overlap.
 # A verdict is final for the mangle table's FORWARD chain; the filter table's comes after it.

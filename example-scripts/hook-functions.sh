@@ -9,8 +9,8 @@
 #
 # Settings, from the environment (gwlbtun passes its own on):
 #   HOOK_STATE_DIR    where the journals are kept                        (/run/gwlbtun)
-#   HOOK_TABLE_BASE   routing tables are this plus the endpoint's number (10000)
-#   HOOK_RULE_PREF    preference of the ip rules                         (10000)
+#   HOOK_TABLE_BASE   routing tables are this plus the endpoint's number (700000)
+#   HOOK_RULE_PREF    preference of the ip rules                         (9000)
 #   HOOK_MARK_SHIFT   the 12 bits of the packet mark that tell endpoints apart start here (16, so 0x0fff0000)
 #   HOOK_UPLINK       the interface that NAT leaves by                   (that of the default route)
 #   HOOK_CIDRS        the clients' networks behind every endpoint, separated by blanks or commas; HOOK_CIDRS_ENI, with the
@@ -19,8 +19,8 @@
 set -euo pipefail
 
 state_dir=${HOOK_STATE_DIR:-/run/gwlbtun}
-table_base=${HOOK_TABLE_BASE:-10000}
-rule_pref=${HOOK_RULE_PREF:-10000}
+table_base=${HOOK_TABLE_BASE:-700000}
+rule_pref=${HOOK_RULE_PREF:-9000}
 most_endpoints=4095
 
 say() { echo "${0##*/}: $*"; }
@@ -37,6 +37,9 @@ begin_hook() {
     CREATE)
       (umask 077 && mkdir -p "$state_dir") || fail "cannot write to $state_dir: set HOOK_STATE_DIR"
       undo
+      # One that takes too long is ended, and has failed as well.
+      trap 'exit 143' TERM
+      trap 'exit 130' INT
       trap undo_if_failed EXIT
       ;;
     DESTROY)
@@ -114,12 +117,28 @@ undo_if_failed() {
   exit $code
 }
 
+# Adds a rule for what `selectors` say, in place of one that was left behind with a lost journal: `add_rule TABLE PREFERENCE SELECTORS`.
+add_rule() {
+  local lookup=$1 pref=$2 version
+  shift 2
+  for version in 4 6; do
+    [ $version = 4 ] || has_ipv6 || continue
+    while ip -$version rule del pref "$pref" "$@" 2>/dev/null; do :; done
+    step ip -$version rule add "$@" lookup "$lookup" pref "$pref"
+  done
+}
+
 # Takes a number that no other endpoint of this network namespace has, into `number`, and the routing table that goes with it, into `table`.
 claim_number() {
   for ((number = 1; number <= most_endpoints; number++)); do
+    table=$((table_base + number))
+    # Somebody else's table.
+    if { ip -4 route show table $table || true; ip -6 route show table $table || true; } 2>/dev/null | grep -qv " dev $gwo "; then continue; fi
     if (set -o noclobber && echo "$eni" >"$state_dir/number-$number") 2>/dev/null; then
       undo_with rm -f "$state_dir/number-$number"
-      table=$((table_base + number))
+      # What this endpoint has left behind, if its journal was lost.
+      ip -4 route flush table $table 2>/dev/null || true
+      ip -6 route flush table $table 2>/dev/null || true
       return
     fi
   done
@@ -154,8 +173,8 @@ ask_aws() {
     fail "AWS does not tell the networks behind vpce-$eni: set HOOK_CIDRS"
 }
 
-# Whether IPv6 is this host's and this hook's: one for IPv4 alone sets ipv4_only=yes.
-has_ipv6() { [ "${ipv4_only:-no}" = no ] && [ -e /proc/sys/net/ipv6/conf/all/forwarding ]; }
+# Whether IPv6 is this host's, and not switched off there, and this hook's: one for IPv4 alone sets ipv4_only=yes.
+has_ipv6() { [ "${ipv4_only:-no}" = no ] && [ "$(cat "/proc/sys/net/ipv6/conf/$gwi/disable_ipv6" 2>/dev/null)" = 0 ]; }
 
 need_return_traffic() { [ "$gwo" != none ] || fail "needs return traffic, but gwlbtun runs with --no-return"; }
 
@@ -170,9 +189,10 @@ set_sysctl() {
 enable_forwarding() {
   set_sysctl ipv4/ip_forward 1
   has_ipv6 || return 0
-  # A forwarding host ignores router advertisements, and loses its own IPv6 default route, unless accept_ra is 2.
-  local file
-  for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
+  # A forwarding host ignores router advertisements, and loses the IPv6 default route that it has from one, unless accept_ra is 2.
+  local device file
+  for device in $(ip -6 -o route show default proto ra | sed -n 's/.* dev \([^ ]*\).*/\1/p' | sort -u); do
+    file=/proc/sys/net/ipv6/conf/$device/accept_ra
     if [ "$(cat "$file")" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
   done
   set_sysctl ipv6/conf/all/forwarding 1
@@ -181,14 +201,21 @@ enable_forwarding() {
 # Lets packets in whose source has no route back through this device: the clients are behind the load balancer.
 # The kernel takes the stricter of `all` and the device, so a strict `all` is handed down to every other device first.
 disable_rp_filter() {
-  local device=$1 all file
+  local device=$1 all file try
   all=$(cat /proc/sys/net/ipv4/conf/all/rp_filter)
   if [ "$all" != 0 ]; then
     for file in /proc/sys/net/ipv4/conf/*/rp_filter; do
+      case $file in */gwi-* | */gwo-*) continue ;; esac
       if [ "$(cat "$file")" -lt "$all" ]; then echo "$all" >"$file" || true; fi
     done
     set_sysctl ipv4/conf/all/rp_filter 0
   fi
+  file=/proc/sys/net/ipv4/conf/$device/rp_filter
+  # Where this hook may not set it, udevd does, some time after the device has appeared.
+  for try in {1..20}; do
+    if [ "$(cat "$file")" = 0 ] || [ -w "$file" ]; then break; fi
+    sleep 0.1
+  done
   set_sysctl "ipv4/conf/$device/rp_filter" 0
 }
 
@@ -207,7 +234,7 @@ keep_addresses() { each_ip iptables -t nat -I POSTROUTING -o "$gwo" -j ACCEPT; }
 route_back() {
   claim_number
   each_ip ip route add default dev "$gwo" table "$table"
-  each_ip ip rule add iif "$gwi" lookup "$table" pref "$rule_pref"
+  add_rule "$table" "$rule_pref" iif "$gwi"
   keep_addresses
 }
 
@@ -217,13 +244,14 @@ route_back() {
 claim_mark() {
   claim_number
   local shift_by=${HOOK_MARK_SHIFT:-16}
+  [[ $shift_by =~ ^(1?[0-9]|20)$ ]] || fail "HOOK_MARK_SHIFT is '$shift_by', expected 0 to 20"
   mask=$(printf '0x%x' $((most_endpoints << shift_by)))
   mark=$(printf '0x%x' $((number << shift_by)))
   # Errors that this host sends about a client's packet (fragmentation needed, above all) inherit its mark, and so find gwo.
   set_sysctl ipv4/fwmark_reflect 1
   if has_ipv6; then set_sysctl ipv6/fwmark_reflect 1; fi
   each_ip ip route add default dev "$gwo" table "$table"
-  each_ip ip rule add fwmark "$mark/$mask" lookup "$table" pref $((rule_pref + 1))
+  add_rule "$table" $((rule_pref + 1)) fwmark "$mark/$mask"
 }
 
 # Claims a mark, puts it on what comes in on gwi, and keeps it in the packet's connection, for the replies.
@@ -237,7 +265,7 @@ mark_endpoint() {
 route_out_of_uplink() {
   uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
   [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
-  each_ip ip rule add iif "$gwi" lookup main pref "$rule_pref"
+  add_rule main "$rule_pref" iif "$gwi"
 }
 
 # How NAT chooses the port that a connection leaves with: the client's own one if that is free.

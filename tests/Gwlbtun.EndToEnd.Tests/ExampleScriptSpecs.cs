@@ -46,7 +46,7 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
         { "create-nat.sh", "gwo-nowhere" }, { "create-nat.sh", "HOOK_CIDRS=10.256.0.0/16" },
         { "create-nat-overlapping.sh", "gwo-nowhere" }, { "create-overlapping-v4.sh", "gwo-nowhere" },
         { "create-nftables-nat.sh", "gwo-nowhere" }, { "create-nftables-nat.sh", "HOOK_CIDRS=10.256.0.0/16" },
-        { "create-suricata-nfqueue.sh", "HOOK_QUEUE=65536" }, { Tap, "HOOK_MIRROR_TO=nowhere" },
+        { "create-suricata-nfqueue.sh", "HOOK_QUEUE=65536" },
     };
 
     [Theory]
@@ -100,6 +100,50 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
         Assert.Equal(before, Snapshots());
     }
 
+    [Fact]
+    public void Should_go_on_dropping_what_a_tap_cannot_show()
+    {
+        AddDevices(1);
+        var before = Snapshots();
+        var failure = Assert.Throws<InvalidOperationException>(() => Call(Tap, "HOOK_MIRROR_TO=nowhere", "CREATE", 1));
+        Assert.Contains("dropped, but not shown on nowhere", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("policy drop", Lab.Appliance.Execute("nft", "list", "ruleset"), StringComparison.Ordinal);
+        Call(Tap, "", "DESTROY", 1);
+        Assert.Equal(before, Snapshots());
+    }
+
+    [Fact]
+    public void Should_undo_what_was_done_when_create_takes_too_long()
+    {
+        AddDevices(1);
+        var before = Snapshots();
+        var folder = Directory.CreateDirectory(Path.Combine(Folder, "bin")).FullName;
+        // Asked for what to put into the table that has been claimed by then.
+        File.WriteAllText(Path.Combine(folder, "ip"), """
+            #!/bin/sh
+            case "$*" in *"rule add"*) exec sleep 60 ;; *) exec /sbin/ip "$@" ;; esac
+            """);
+        File.SetUnixFileMode(Path.Combine(folder, "ip"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var failure = Assert.Throws<InvalidOperationException>(() => Lab.Appliance.Execute(
+            "timeout", "3", "env", "HOOK_ROUTE=back", $"HOOK_STATE_DIR={Folder}/state", $"PATH={folder}:{Environment.GetEnvironmentVariable("PATH")}",
+            Artifacts.ExampleScript("create-route.sh"), "CREATE", "gwi-1", "gwo-1", $"{1:x17}"));
+        Assert.Contains("undoing what was done", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Snapshots());
+    }
+
+    [Theory]
+    [InlineData("create-route.sh", "HOOK_ROUTE=back")]
+    [InlineData("create-nat.sh", "")]
+    [InlineData("create-nftables-nat.sh", "")]
+    public void Should_do_without_ipv6_where_it_is_switched_off(string script, string variables)
+    {
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+        AddDevices(1);
+        Call(script, variables, "CREATE", 1);
+        Assert.Contains("gwi-1", Lab.Appliance.Execute("ip", "rule"), StringComparison.Ordinal);
+        Assert.DoesNotContain("gwi-1", Lab.Appliance.Execute("ip", "-6", "rule"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("create-nftables-nat.sh", "")]
     [InlineData(Tap, "")]
@@ -111,7 +155,6 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
         Call(script, variables, "CREATE", 1);
         var tables = Lab.Appliance.Execute("nft", "-s", "list", "ruleset");
         Directory.Delete(Path.Combine(Folder, "state"), recursive: true);
-        Lab.Appliance.Execute("bash", "-c", "for v in -4 -6; do ip $v rule del pref 10000; ip $v rule del pref 10001; ip $v route flush table 10001; done 2>/dev/null; true");
         Call(script, variables, "CREATE", 1);
         Assert.Equal(tables, Lab.Appliance.Execute("nft", "-s", "list", "ruleset"));
         Call(script, variables, "DESTROY", 1);

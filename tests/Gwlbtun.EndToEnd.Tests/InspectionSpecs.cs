@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
@@ -30,7 +31,10 @@ public sealed partial class InspectionSpecs(ITestOutputHelper output) : Applianc
         }
 
         await StopAsync(inspector);
-        Assert.All(Inspected().Matches(inspector.Log), count => Assert.NotEqual("0", count.Groups[1].Value));
+        // Which addresses go to which queue is the kernel's choice, another one after each boot.
+        var inspected = Inspected().Matches(inspector.Log);
+        Assert.Equal(2, inspected.Count);
+        Assert.NotEqual(0, inspected.Sum(queue => int.Parse(queue.Groups[1].Value, CultureInfo.InvariantCulture)));
     }
 
     [Fact]

@@ -16,6 +16,8 @@ ip link set lo up
 # What distributions set: for all, and for each interface that appears.
 echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter
 echo 2 >/proc/sys/net/ipv4/conf/gwi-test/rp_filter
+# An interface that is not there has no file.
+shopt -s nullglob
 sed -n 's/^\(net\.[^ ]*\) *= *\([^ ]*\)$/\1 \2/p' "$sysctls" | while read -r key value; do
   for file in /proc/sys/${key//.//}; do echo "$value" >"$file"; done
 done
