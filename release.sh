@@ -12,6 +12,7 @@
 # The version is the git tag that is checked out, without its v; between tags MinVer counts the commits since the last one. One commit gives the
 # same bytes wherever it is built with the same .NET SDK: nothing of the folder, the clock or the user gets in.
 set -euo pipefail
+export LC_ALL=C TZ=UTC
 here=$(cd "$(dirname "$0")" && pwd)
 output=$here/artifacts/release runtimes=() allow_dirty=no
 
@@ -59,8 +60,8 @@ work=$here/artifacts/release-work
 rm -rf "$work"
 trap 'rm -rf "$work"' EXIT
 time=$(git log -1 --format=%ct)
-# Analyzers are for test.sh.
-properties=(-p:Configuration=Release -p:ArtifactsPath="$work" -p:ContinuousIntegrationBuild=true -p:RestoreLockedMode=true -p:RunAnalyzers=false)
+# Analyzers are for test.sh. Source link would put the address that the clone came from into the files.
+properties=(-p:Configuration=Release -p:ArtifactsPath="$work" -p:ContinuousIntegrationBuild=true -p:RestoreLockedMode=true -p:RunAnalyzers=false -p:EnableSourceLink=false)
 project=src/Gwlbtun.Actors/Gwlbtun.Actors.csproj
 
 echo "==> Version"

@@ -80,7 +80,7 @@ for project in tests/*.Tests; do
   stage "$name"
   dotnet test "$project" -c Release --no-build --results-directory "$results" \
     --logger "console;verbosity=minimal" --logger "trx;LogFileName=$name.trx" \
-    --blame-hang --blame-hang-timeout 5m --blame-hang-dump-type none ${FILTER:+--filter "FullyQualifiedName~$FILTER"}
+    --blame-hang --blame-hang-timeout 12m --blame-hang-dump-type none ${FILTER:+--filter "FullyQualifiedName~$FILTER"}
   count $? "$results/$name.trx"
 done
 await_format

@@ -25,6 +25,7 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
     internal const int UnmountDetach = 2;
     internal const int OpenReadOnly = 0;
     internal const int OpenCreate = 0x40;
+    internal const int OpenExclusive = 0x80;
     internal const int OpenCloseOnExec = 0x80000;
     internal const uint GetNamespaceType = 0xb703;
 
@@ -38,10 +39,13 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
     private readonly SafeFileHandle _handle;
     private readonly SafeFileHandle _deviceTable;
 
-    private NamedNetworkNamespace(string name, SafeFileHandle handle)
+    // The file that bears the name was there before, empty: it may bear one in another mount namespace, too.
+    private readonly bool _keepsFile;
+
+    private NamedNetworkNamespace(string name, SafeFileHandle handle, bool keepsFile)
     {
+        _keepsFile = keepsFile;
         Name = name;
-        _handle = handle;
         _handle = handle;
         // proc(5): the file shows the namespace of the thread that opened it, whichever thread reads it.
         (_deviceTable, IsOurs) = Run(() => (OpenFile("/proc/thread-self/net/dev", OpenReadOnly), RouteNetlink.AliasOf(RouteNetlink.LoopbackIndex) == Mark));
@@ -63,7 +67,10 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
     public static NamedNetworkNamespace Open(string name)
     {
         PrepareFolder();
-        return new(name, TryOpenNamespace(PathOf(name)) ?? Create(PathOf(name)));
+        var path = PathOf(name);
+        var isThere = File.Exists(path);
+        var handle = TryOpenNamespace(path);
+        return new(name, handle ?? Create(path, isThere), isThere && handle is null);
     }
 
     /// <summary>Runs <paramref name="action"/> inside, on a thread of its own, and waits for it. It must start nothing; see above.</summary>
@@ -84,7 +91,7 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
             return default;
         var path = PathOf(Name);
         var unmounted = SysResult.From(umount2(path, UnmountDetach));
-        return unmounted.IsError ? unmounted : SysResult.From(unlink(path));
+        return unmounted.IsError || _keepsFile ? unmounted : SysResult.From(unlink(path));
     }
 
     /// <summary>Lets go of it; the name stays.</summary>
@@ -130,9 +137,10 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
             : throw new LinuxException($"use {path} as a network namespace", new LinuxError(LinuxError.EINVAL), "Something else has this name: see tunnel.netns-pattern.");
     }
 
-    private static SafeFileHandle Create(string path)
+    private static SafeFileHandle Create(string path, bool isThere)
     {
-        OpenFile(path, OpenReadOnly | OpenCreate).Dispose();
+        if (!isThere)
+            OpenFile(path, OpenReadOnly | OpenCreate | OpenExclusive).Dispose();
         try
         {
             OnThreadOfItsOwn(() =>
@@ -145,7 +153,8 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
         }
         catch
         {
-            _ = unlink(path);
+            if (!isThere)
+                _ = unlink(path);
             throw;
         }
     }

@@ -22,9 +22,11 @@ internal static class BaseTree
         ["libcap"] = "libcap2-bin",
         ["libstdc++"] = "libstdc++6",
         ["nftables"] = "nftables",
-        ["openssl-libs"] = "libssl3",
+        // The library has another name in each release, and comes with the program.
+        ["openssl-libs"] = "openssl",
         ["procps-ng"] = "procps",
         ["tcpdump"] = "tcpdump",
+        ["util-linux"] = "util-linux",
         ["zlib"] = "zlib1g",
     };
 

@@ -40,6 +40,7 @@ public sealed class ReleaseBuild : IAsyncLifetime
             git -c user.name=test -c user.email=test@example.org commit -q -a -m "Release $4"
             git tag "v$4"
             git clone -q . "$3"
+            git -C "$3" remote set-url origin https://github.com/somebody/else
             """, "bash", Artifacts.Repository, Clone, OtherClone, Version);
         await Task.WhenAll(BuildAsync(Clone, Output), BuildAsync(OtherClone, OtherOutput, "--runtime", "linux-x64"));
         foreach (var runtime in Runtimes)

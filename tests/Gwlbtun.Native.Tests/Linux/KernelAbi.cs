@@ -103,6 +103,7 @@ internal static class KernelAbi
         ("NamedNetworkNamespace.MountShared", "MS_SHARED"),
         ("NamedNetworkNamespace.OpenCloseOnExec", "O_CLOEXEC"),
         ("NamedNetworkNamespace.OpenCreate", "O_CREAT"),
+        ("NamedNetworkNamespace.OpenExclusive", "O_EXCL"),
         ("NamedNetworkNamespace.OpenReadOnly", "O_RDONLY"),
         ("NamedNetworkNamespace.UnmountDetach", "MNT_DETACH"),
         ("NetlinkMessage.AfInet6", "AF_INET6"),
