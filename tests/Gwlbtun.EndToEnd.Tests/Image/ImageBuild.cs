@@ -10,9 +10,6 @@ namespace Gwlbtun.EndToEnd.Tests.Image;
 /// </summary>
 public sealed class ImageBuild : IAsyncLifetime
 {
-    /// <summary>What Docker calls the processors that the image is for.</summary>
-    public const string X64 = "amd64", Arm64 = "arm64";
-
     private readonly Dockerfile _file = Dockerfile.Read();
     private readonly DockerIgnore _ignored = new(Path.Combine(Artifacts.Repository, $"{Dockerfile.Path}.dockerignore"));
     private readonly string _folder = Directory.CreateTempSubdirectory("gwlbtun-image-").FullName;
@@ -22,9 +19,6 @@ public sealed class ImageBuild : IAsyncLifetime
 
     internal ImageStage NonRoot { get; private set; } = null!;
 
-    /// <summary>What the stage "build" leaves in /app for a platform that Docker names so.</summary>
-    internal string Published(string architecture) => Path.Combine(_folder, $"app-{architecture}");
-
     /// <summary>What the stages stand on: the packages alone.</summary>
     internal string BaseRoot { get; private set; } = null!;
 
@@ -32,8 +26,7 @@ public sealed class ImageBuild : IAsyncLifetime
     {
         // The one waits for disk and network while the other compiles.
         var tree = Task.Run(() => BaseTree.Make(Dockerfile.Packages(_file.Stage("root"))));
-        Publish(X64);
-        Publish(Arm64);
+        Publish();
         BaseRoot = await tree;
         Root = Build(_file.Stages[^1], "root");
         NonRoot = Build(_file.Stage("nonroot"), "nonroot");
@@ -45,12 +38,13 @@ public sealed class ImageBuild : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    private static string OfThisMachine => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? Arm64 : X64;
+    // What the stage "build" leaves in /app.
+    private string Published => Path.Combine(_folder, "app");
 
     internal ImageStage Stage(string property) => property == nameof(Root) ? Root : NonRoot;
 
     /// <summary>Runs the stage "build" in a folder of its own, with the files of the repository that it copies and no others.</summary>
-    private void Publish(string architecture)
+    private void Publish()
     {
         var stage = _file.Stage("build");
         var source = Directory.CreateDirectory(Path.Combine(_folder, "source")).FullName;
@@ -62,7 +56,9 @@ public sealed class ImageBuild : IAsyncLifetime
             }
             else if (instruction.Name == "RUN")
             {
-                var command = instruction.Arguments.Replace("-o /app", $"-o {Published(architecture)}", StringComparison.Ordinal);
+                // As Docker calls them.
+                var architecture = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64";
+                var command = instruction.Arguments.Replace("-o /app", $"-o {Published}", StringComparison.Ordinal);
                 Command.Run("env", "-C", source, $"TARGETARCH={architecture}", "VERSION=1.2.3", "sh", "-c", command);
             }
         }
@@ -85,7 +81,7 @@ public sealed class ImageBuild : IAsyncLifetime
             case "COPY":
                 var destination = Path.Combine(image.Root + image.WorkingDirectory, instruction.Words[^1]);
                 if (instruction.Flags.ContainsKey("from"))
-                    Command.Run("cp", "-a", $"{Published(OfThisMachine)}/.", destination);
+                    Command.Run("cp", "-a", $"{Published}/.", destination);
                 else
                     Copy(instruction.Words.SkipLast(1), destination);
                 return image;

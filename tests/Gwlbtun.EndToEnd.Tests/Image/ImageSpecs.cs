@@ -87,24 +87,6 @@ public sealed class ImageSpecs(ImageBuild image, ITestOutputHelper output) : App
         await _container.Gwlbtun.StopAsync();
     }
 
-    [Theory]
-    [InlineData(ImageBuild.X64, Machine.ElfX64, Machine.ReadyToRunX64)]
-    [InlineData(ImageBuild.Arm64, Machine.ElfArm64, Machine.ReadyToRunArm64)]
-    public void Should_hold_code_for_its_processor_only(string architecture, ushort elf, ushort readyToRun)
-    {
-        var files = Directory.GetFiles(image.Published(architecture), "*", SearchOption.AllDirectories);
-        var native = files.Where(file => Machine.OfElf(file) is not null).ToDictionary(file => Path.GetFileName(file), Machine.OfElf);
-        Assert.Contains("gwlbtun", native.Keys);
-        Assert.Contains("libcoreclr.so", native.Keys);
-        Assert.All(native, file => Assert.Equal(elf, file.Value));
-
-        var compiled = files.Where(file => file.EndsWith(".dll", StringComparison.Ordinal)).ToDictionary(file => Path.GetFileName(file), Machine.OfReadyToRun);
-        foreach (var ours in new[] { "gwlbtun.dll", "Gwlbtun.Native.dll", "Akka.dll", "System.Private.CoreLib.dll" })
-            Assert.Equal(readyToRun, compiled[ours]);
-        Assert.All(compiled, file => Assert.True(file.Value is null || file.Value == readyToRun, $"{file.Key} is for machine {file.Value:x}"));
-        Output.WriteLine($"/app for {architecture}: {files.Sum(file => new FileInfo(file).Length) / 1e6:f1} MB in {files.Length} files");
-    }
-
     public override async Task DisposeAsync()
     {
         if (_container is not null)

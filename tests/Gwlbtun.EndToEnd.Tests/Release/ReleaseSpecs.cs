@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Programs;
@@ -11,10 +10,6 @@ namespace Gwlbtun.EndToEnd.Tests.Release;
 [Collection(ReleaseCollection.Name)]
 public sealed class ReleaseSpecs(ReleaseBuild build, ITestOutputHelper output)
 {
-    // e_machine, elf.h
-    private const int X86 = 62;
-    private const int Arm64 = 183;
-
     // What is in a tarball beside the program: the repository's files of these names, or in folders of these names.
     private static readonly string[] _files = ["LICENSE", "README.md", "CHANGELOG.md", "docs", "example-scripts", "hocon", "systemd"];
 
@@ -68,12 +63,21 @@ public sealed class ReleaseSpecs(ReleaseBuild build, ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData("linux-x64", X86)]
-    [InlineData("linux-arm64", Arm64)]
-    public void Should_be_for_its_processor(string runtime, int machine)
+    [InlineData("linux-x64", Machine.ElfX64, Machine.ReadyToRunX64)]
+    [InlineData("linux-arm64", Machine.ElfArm64, Machine.ReadyToRunArm64)]
+    public void Should_hold_code_for_its_processor_only(string runtime, ushort elf, ushort readyToRun)
     {
-        foreach (var name in new[] { "gwlbtun", "libcoreclr.so", "libclrjit.so" })
-            Assert.Equal(machine, BinaryPrimitives.ReadUInt16LittleEndian(File.ReadAllBytes(Path.Combine(build.Unpacked(runtime), "bin", name)).AsSpan(18)));
+        var files = Directory.GetFiles(Path.Combine(build.Unpacked(runtime), "bin"), "*", SearchOption.AllDirectories);
+        var native = files.Where(file => Machine.OfElf(file) is not null).ToDictionary(file => Path.GetFileName(file), Machine.OfElf);
+        Assert.Contains("gwlbtun", native.Keys);
+        Assert.Contains("libcoreclr.so", native.Keys);
+        Assert.All(native, file => Assert.Equal(elf, file.Value));
+
+        var compiled = files.Where(file => file.EndsWith(".dll", StringComparison.Ordinal)).ToDictionary(file => Path.GetFileName(file), Machine.OfReadyToRun);
+        foreach (var ours in new[] { "gwlbtun.dll", "Gwlbtun.Native.dll", "Akka.dll", "System.Private.CoreLib.dll" })
+            Assert.Equal(readyToRun, compiled[ours]);
+        Assert.All(compiled, file => Assert.True(file.Value is null || file.Value == readyToRun, $"{file.Key} is for machine {file.Value:x}"));
+        output.WriteLine($"bin for {runtime}: {files.Sum(file => new FileInfo(file).Length) / 1e6:f1} MB in {files.Length} files");
     }
 
     [Fact]

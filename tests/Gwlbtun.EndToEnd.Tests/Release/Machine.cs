@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Reflection.PortableExecutable;
 
-namespace Gwlbtun.EndToEnd.Tests.Image;
+namespace Gwlbtun.EndToEnd.Tests.Release;
 
 /// <summary>For which processor a file is.</summary>
 internal static class Machine
