@@ -69,8 +69,9 @@ nat_outside() {
   step outside "$iptables" -w -t mangle -A FORWARD -i "$peer" -o "$uplink" -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
 }
 
-uplink=${HOOK_UPLINK:-$(outside ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
-[ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
+find_uplink outside
+# A new namespace has IPv6 even where the host has it switched off.
+[ "$(outside cat "/proc/sys/net/ipv6/conf/$uplink/disable_ipv6" 2>/dev/null)" = 0 ] || ipv4_only=yes
 peer=gwl-${gwi#gwi-}
 
 claim_number
@@ -78,7 +79,7 @@ address_leg
 lay_leg
 enable_forwarding
 # shellcheck disable=SC2016 # expanded by the inner shell
-outside bash -c '. "$1" && enable_forwarding' "$0" "$(dirname "$0")/hook-functions.sh"
+gwi=$uplink ipv4_only=${ipv4_only:-no} outside bash -c '. "$1" && enable_forwarding' "$0" "$(dirname "$0")/hook-functions.sh"
 disable_rp_filter "$gwi"
 disable_rp_filter leg
 route_through_leg

@@ -191,7 +191,7 @@ enable_forwarding() {
   has_ipv6 || return 0
   # A forwarding host ignores router advertisements, and loses the IPv6 default route that it has from one, unless accept_ra is 2.
   local device file
-  for device in $(ip -6 -o route show default proto ra | sed -n 's/.* dev \([^ ]*\).*/\1/p' | sort -u); do
+  for device in $(ip -6 -o route show default proto ra | devices_of_routes | sort -u); do
     file=/proc/sys/net/ipv6/conf/$device/accept_ra
     if [ "$(cat "$file")" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
   done
@@ -261,10 +261,19 @@ mark_endpoint() {
   each_ip iptables -t mangle -A PREROUTING -i "$gwi" -j CONNMARK --save-mark --nfmask "$mask" --ctmask "$mask"
 }
 
-# Routes what comes in on gwi by this host's own tables, and finds the interface that NAT leaves by, into `uplink`.
-route_out_of_uplink() {
-  uplink=${HOOK_UPLINK:-$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
+# Finds the interface that NAT leaves by, into `uplink`. `find_uplink COMMAND` does so where COMMAND runs others.
+# shellcheck disable=SC2120
+find_uplink() {
+  uplink=${HOOK_UPLINK:-$("$@" ip -o route show default | devices_of_routes | head -n 1)}
   [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
+}
+
+devices_of_routes() { sed -n 's/.* dev \([^ ]*\).*/\1/p'; }
+
+# Routes what comes in on gwi by this host's own tables.
+route_out_of_uplink() {
+  # shellcheck disable=SC2119
+  find_uplink
   add_rule main "$rule_pref" iif "$gwi"
 }
 

@@ -55,6 +55,31 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
     }
 
     [Fact]
+    public async Task Should_switch_forwarding_on_for_both_IP_versions_in_its_own_namespace()
+    {
+        var server = Lab.AddServerBehindLeg(v6: true);
+        var flows = Flows(v6: true);
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0");
+        Variables["HOOK_UPLINK"] = "leg";
+        await StartAsync("create-netns-nat.sh");
+        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+        Assert.Equal("1\n1\n", Lab.Appliance.Execute("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"));
+    }
+
+    [Fact]
+    public async Task Should_serve_IPv4_where_the_host_has_IPv6_switched_off()
+    {
+        var server = Lab.AddServerBehindLeg(v6: false);
+        var flows = Flows(v6: false);
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+        Variables["HOOK_UPLINK"] = "leg";
+        await StartAsync("create-netns-nat.sh");
+        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+    }
+
+    [Fact]
     public async Task Should_route_back_as_without_namespaces()
     {
         var before = Snapshots();
