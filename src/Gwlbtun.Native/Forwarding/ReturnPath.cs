@@ -26,6 +26,7 @@ internal sealed unsafe class ReturnPath : IDisposable
     private readonly BoundSockets? _bound;
     private readonly PacketSocket? _packet;
     private readonly NextHops? _hops;
+    private readonly FullQueuePatience _patience = new();
     private readonly ushort _genevePort;
 
     private ReturnPath(RawSocket? raw, PacketSocket? packet, NextHops? hops, UdpSocket receiveSocket)
@@ -261,6 +262,12 @@ internal sealed unsafe class ReturnPath : IDisposable
                 first += sent.Value;
                 mayRetry = true;
             }
+            else if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
+            {
+                // Of several segments some may have gone: what is sent again would be there twice.
+                if (_entries[first].Packets > 1)
+                    GiveUp(first++, sent.Errno);
+            }
             else if (!mayRetry || _entries[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
@@ -291,7 +298,6 @@ internal sealed unsafe class ReturnPath : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(int index, int errno)
     {
-        // A frame that met a full queue may have gone in part: what is sent again would be there twice.
         if (_entries[index].Hop is not null && !LacksRoom(errno))
             SendSegments(index);
         else

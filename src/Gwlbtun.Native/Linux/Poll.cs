@@ -11,6 +11,9 @@ internal static unsafe partial class Poll
     /// <summary>Waits until there is something to read, at most so many milliseconds.</summary>
     public static bool WaitReadable(int fd, int timeoutMs) => Wait(fd, PollFd.In, timeoutMs);
 
+    /// <summary>Waits for so many milliseconds, or until a signal comes. Walks no managed code that allocates, as <see cref="Thread.Sleep(int)"/> may.</summary>
+    public static void Sleep(int milliseconds) => Wait(-1, 0, milliseconds);
+
     private static bool Wait(int fd, short events, int timeoutMs)
     {
         var interest = new PollFd { Fd = fd, Events = events };
