@@ -15,8 +15,8 @@ namespace Gwlbtun.Actors.Receiving;
 /// </summary>
 internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 {
-    // Older readings of the cores' times say nothing of this moment.
-    private const long LongestSampleMs = 2_000;
+    // From the moment that a thread falls behind: what went before, a pause perhaps, says nothing of now. The kernel counts in hundredths of a second.
+    private static readonly TimeSpan _lookAtCores = TimeSpan.FromMilliseconds(100);
 
     private static readonly TimeSpan _restInterval = TimeSpan.FromSeconds(5);
 
@@ -29,7 +29,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private ThreadReplacement _replacement = null!;
     private Seating? _seating;
     private ProcessorTimes _times;
-    private long _timesMs;
+    private bool _isLookingAtCores;
     private TimeSpan _processTime;
     private bool _isMoving;
     private bool _isReseatDue;
@@ -45,6 +45,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
         Receive<StartReceiving>(_ => OnStart());
         Receive<ReceiverBacklogged>(_ => OnBacklog());
+        Receive<LookAtCores>(_ => OnLookAtCores());
         Receive<LookForRest>(_ => OnLookForRest());
         Receive<CarrierReplaced>(_ => OnCarrierReplaced());
         Receive<ReceiversMoved>(_ => OnMoved());
@@ -129,13 +130,18 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void OnBacklog()
     {
-        if (_isMoving || _isStopping || _seating is not { CanSpread: true })
+        if (_isLookingAtCores || _seating is not { CanSpread: true })
             return;
-        var before = _times;
-        var beforeMs = _timesMs;
+        _isLookingAtCores = true;
         _times = ProcessorTimes.Read(_cores);
-        _timesMs = Environment.TickCount64;
-        if (_timesMs - beforeMs > LongestSampleMs || _times.IdleShareSince(before) * _cores.Count < Seating.IdleCoresToSpread)
+        Timers.StartSingleTimer(nameof(LookAtCores), new LookAtCores(), _lookAtCores);
+    }
+
+    private void OnLookAtCores()
+    {
+        _isLookingAtCores = false;
+        if (_isMoving || _isStopping || _seating is not { CanSpread: true }
+            || ProcessorTimes.Read(_cores).IdleShareSince(_times) * _cores.Count < Seating.IdleCoresToSpread)
             return;
         _seating.Spread();
         _processTime = Environment.CpuUsage.TotalTime;
@@ -192,6 +198,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
                 await thread.MoveAsync(carrier).ConfigureAwait(false);
         }
     }
+
+    private sealed record LookAtCores;
 
     private sealed record LookForRest;
 
