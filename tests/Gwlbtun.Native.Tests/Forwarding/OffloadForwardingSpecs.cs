@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Offload;
-using Gwlbtun.Native.Tests.Flows;
 using Gwlbtun.Native.Wire;
 using Xunit;
 

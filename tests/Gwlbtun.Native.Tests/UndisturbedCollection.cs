@@ -1,6 +1,6 @@
 using Xunit;
 
-namespace Gwlbtun.Native.Tests.Flows;
+namespace Gwlbtun.Native.Tests;
 
 /// <summary>Tests that measure the process: nothing else runs beside them.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
