@@ -171,9 +171,9 @@ public abstract class DataThread : IDisposable
     private protected abstract void Turn(int ready);
 
     /// <summary>Works through what is most likely ready, to save asking for it.</summary>
-    /// <param name="packets">How many packets are likely; 0: not known.</param>
-    /// <returns>How many there were; 0 also when none are likely. Of more, events tell.</returns>
-    private protected abstract int TurnUnasked(int packets);
+    /// <param name="expected">Packets that are likely, where the thread does not know by itself.</param>
+    /// <returns>How many there were. Of more, events tell.</returns>
+    private protected abstract int TurnUnasked(ReadOnlySpan<ExpectedReturn> expected);
 
     /// <summary>Tells of packets that were received, or read from a device, in the present turn.</summary>
     private protected void NoteTaken(int packets) => (_host ?? this)._precedence.Note(packets);
@@ -279,13 +279,17 @@ public abstract class DataThread : IDisposable
     /// <summary>The number of the thread that takes the present turn.</summary>
     private protected int TurnIndex => (_host ?? this).Index;
 
+    /// <summary>Whether the present turn is taken in the kernel thread of another.</summary>
+    private protected bool IsRiding => _host is not null;
+
     /// <summary>
     /// For a rider, after it has written packets: lets its carrier take turns meanwhile, as many as so many packets need, or fewer when nothing is ready. Else they
     /// would wait for as long as the rider goes on, in a queue that does not hold as many.
     /// </summary>
-    /// <param name="packets">How many were written.</param>
-    /// <param name="budget">How many of them make a turn.</param>
-    private protected void LetCarrierTurn(int packets, int budget)
+    /// <param name="packets">How many were written; a super-packet is one.</param>
+    /// <param name="expected">Those of them that are likely back already.</param>
+    /// <param name="budget">How many make a turn.</param>
+    private protected void LetCarrierTurn(int packets, ReadOnlySpan<ExpectedReturn> expected, int budget)
     {
         if (_host is not { } carrier)
             return;
@@ -293,8 +297,10 @@ public abstract class DataThread : IDisposable
         carrier.IsTurnAfterWrite = true;
         try
         {
+            if (!expected.IsEmpty)
+                packets -= carrier.TakeTurnUnasked(expected);
             // What is left lies in other queues, if any: of another endpoint, or spread by whatever is between the devices.
-            for (packets -= carrier.TakeTurnUnasked(packets); packets > 0 && carrier.TakeTurn(0) > 0; packets -= budget)
+            for (; packets > 0 && carrier.TakeTurn(0) > 0; packets -= budget)
             {
             }
         }
@@ -317,7 +323,7 @@ public abstract class DataThread : IDisposable
         try
         {
             // Wake-ups are found when no packets are.
-            if (!_isStopping && TakeTurnUnasked(0) == 0)
+            if (!_isStopping && TakeTurnUnasked([]) == 0)
                 TakeTurn(0);
             // Looked at again: the turn may have taken in the very signal to stop.
             if (!_isStopping)
@@ -449,12 +455,12 @@ public abstract class DataThread : IDisposable
         return ready;
     }
 
-    private int TakeTurnUnasked(int packets)
+    private int TakeTurnUnasked(ReadOnlySpan<ExpectedReturn> expected)
     {
         if (_failure is { } failure)
             throw failure;
         _turn!.Enter();
-        var taken = TurnUnasked(packets);
+        var taken = TurnUnasked(expected);
         _turn.Leave();
         return taken;
     }

@@ -20,6 +20,9 @@ internal sealed unsafe class QueueBinding(TunnelPort port, TunDevice device, int
 
     public uint Generation { get; } = generation;
 
+    /// <summary>Where a list has this queue, if it does: for whoever keeps one, in the thread that reads the queue.</summary>
+    public int Place { get; set; }
+
     /// <summary>
     /// Whether this turn reads one packet only. At a low rate each turn finds one, and a read that only learns that the queue is empty
     /// costs as much as the one that got it: while that has been so, the rest is left to epoll, which tells of a queue that has more.

@@ -45,6 +45,11 @@ public sealed unsafe class ReceiveThread : DataThread
     private int _stagedCount;
     private int _taken;
 
+    // Writes of the batch, and those of them that have likely come back in the thread that this one rides on.
+    private readonly ExpectedReturn[] _expected = new ExpectedReturn[PacketsAtOnce];
+    private int _expectedCount;
+    private int _writes;
+
     // Batches one after the other that left something behind, and when that was told.
     private int _fullBatches;
     private long _toldMs;
@@ -105,7 +110,7 @@ public sealed unsafe class ReceiveThread : DataThread
     }
 
     // Its carrier asks for it when something has arrived, or to wake it.
-    private protected override int TurnUnasked(int packets) => ReceiveOnce();
+    private protected override int TurnUnasked(ReadOnlySpan<ExpectedReturn> expected) => ReceiveOnce();
 
     private protected override void Flush()
     {
@@ -208,10 +213,10 @@ public sealed unsafe class ReceiveThread : DataThread
             WriteGroup(group, now);
         _coalescer.Clear();
         _inHand -= _taken;
-        // What went in as one may come back as many.
-        var packets = _taken;
         _taken = 0;
-        LetCarrierTurn(packets, _budget);
+        if (IsRiding && _writes > 0)
+            LetCarrierTurn(_writes, _expected.AsSpan(0, _expectedCount), _budget);
+        _writes = _expectedCount = 0;
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)
@@ -229,6 +234,8 @@ public sealed unsafe class ReceiveThread : DataThread
         var outcome = port.Write(Queue, pieces, count);
         if (outcome != WriteOutcome.DeviceFailed && (outcome == WriteOutcome.Written || count == 1))
         {
+            if (outcome == WriteOutcome.Written)
+                NoteWritten(port);
             var counters = port.Gate.Counters.ByReceiveThread(Index);
             for (var member = first; member >= 0; member = _coalescer.NextOf(member))
                 counters->CountDelivery(outcome, _staged[member].Unlearned, _packets[_staged[member].Packet].Inner.Length, now);
@@ -242,7 +249,23 @@ public sealed unsafe class ReceiveThread : DataThread
             // A super-packet that the kernel does not want is taken one by one.
             if (outcome == WriteOutcome.DeviceFailed || !port.Deliver(packet, Queue, port.Gate.Counters.ByReceiveThread(Index), now))
                 DeliverLater(packet, now);
+            else
+                NoteWritten(port);
         }
+    }
+
+    private void NoteWritten(TunnelPort port)
+    {
+        _writes++;
+        if (!IsRiding || port.ReturnsAtOnce(Queue) is not { } queue)
+            return;
+        if (queue.Place >= _expectedCount || _expected[queue.Place].Queue != queue)
+        {
+            queue.Place = _expectedCount++;
+            _expected[queue.Place] = new() { Queue = queue };
+        }
+
+        _expected[queue.Place].Packets++;
     }
 
     // Whether there is a packet to deliver; a refusal is counted.

@@ -10,14 +10,16 @@ namespace Gwlbtun.Native.Forwarding;
 public sealed unsafe class TunnelPort : IDisposable
 {
     private readonly IDataPlaneObserver _observer;
+    private readonly QueueBinding?[] _returnsAtOnce;
     private int _isFaulted;
 
-    private TunnelPort(EniGate gate, NamedNetworkNamespace? network, TunDevice ingress, TunDevice? egress, IDataPlaneObserver observer)
+    private TunnelPort(EniGate gate, NamedNetworkNamespace? network, TunDevice ingress, TunDevice? egress, int queues, IDataPlaneObserver observer)
     {
         Gate = gate;
         Namespace = network;
         Ingress = ingress;
         Egress = egress;
+        _returnsAtOnce = new QueueBinding?[queues];
         _observer = observer;
     }
 
@@ -45,7 +47,7 @@ public sealed unsafe class TunnelPort : IDisposable
         // Not inside the namespace: whoever is told may start threads there.
         if (devices.SteeringRefusal is { } refusal)
             observer.OnSteeringRefused(refusal);
-        return new(gate, network, devices.Ingress, devices.Egress, observer);
+        return new(gate, network, devices.Ingress, devices.Egress, options.TunnelThreads.Count, observer);
     }
 
     private static (TunDevice Ingress, TunDevice? Egress, LinuxError? SteeringRefusal) MakeDevices(ulong eniId, DataPlaneOptions options)
@@ -169,6 +171,12 @@ public sealed unsafe class TunnelPort : IDisposable
         ReportFault(Ingress, written.Error);
         return WriteOutcome.DeviceFailed;
     }
+
+    /// <summary>The queue in which what is written through queue <paramref name="queue"/> comes back within the write, for whoever writes in the thread that reads it; null: none is known.</summary>
+    internal QueueBinding? ReturnsAtOnce(int queue) => _returnsAtOnce[queue];
+
+    /// <summary>Where packets came back within the write, or no longer do. The thread of that number alone calls.</summary>
+    internal void NoteReturnsAtOnce(int queue, QueueBinding? binding) => _returnsAtOnce[queue] = binding;
 
     /// <summary>Closes the devices. No data thread may use the port any more.</summary>
     public void Dispose()

@@ -34,9 +34,6 @@ public sealed unsafe class TunnelThread : DataThread
     private volatile QueueBinding?[] _bindings = new QueueBinding?[8];
     private uint _generation;
 
-    // The token of a queue in which packets have come back while those that brought them were still being written; 0 = none.
-    private ulong _readyAfterWrite;
-
     internal TunnelThread(int index, DataPlaneOptions options, ReturnPath returnPath, Quiescence quiescence, IDataPlaneObserver observer)
         : base('T', index, options.TunnelThreads.CoreOf(index), options, quiescence, observer)
     {
@@ -104,22 +101,26 @@ public sealed unsafe class TunnelThread : DataThread
             if (Epoll.HasFailed(i))
                 Fail(binding, new(LinuxError.EBADFD));
             else if (Drain(binding, binding.TakeSingle() ? 1 : _budget, now) > 0 && IsTurnAfterWrite)
-                _readyAfterWrite = token;
+                binding.Port.NoteReturnsAtOnce(Index, binding);
         }
 
         _return.Flush();
     }
 
     // Where packets have come back at once, they will again: reading is cheaper than asking first.
-    private protected override int TurnUnasked(int packets)
+    private protected override int TurnUnasked(ReadOnlySpan<ExpectedReturn> expected)
     {
-        if (_readyAfterWrite == 0)
-            return 0;
-        var taken = Find(_readyAfterWrite) is { } binding ? Drain(binding, packets, Environment.TickCount64) : 0;
-        if (taken == 0)
-            _readyAfterWrite = 0;
-        else
-            _return.Flush();
+        var now = Environment.TickCount64;
+        var taken = 0;
+        foreach (ref readonly var returns in expected)
+        {
+            var drained = Drain(returns.Queue, returns.Packets, now);
+            if (drained == 0)
+                returns.Queue.Port.NoteReturnsAtOnce(Index, null);
+            taken += drained;
+        }
+
+        _return.Flush();
         return taken;
     }
 
