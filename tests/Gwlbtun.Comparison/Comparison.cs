@@ -59,7 +59,7 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter output)
     private List<Subject> SubjectsOf(BenchmarkCase load, bool hasFloor)
     {
         List<Subject> subjects = [new(Subject.Ours, new HandlerProgram(options.Gwlbtun, HasNoReturnOption: true))];
-        if (hasFloor && load.Kind == CaseKind.Hairpin)
+        if (hasFloor && load.Kind is (CaseKind.Hairpin or CaseKind.Bridged))
             subjects.Add(new Subject(Subject.Floor, Handler: null));
         if (options.Peer is { } peer)
             subjects.Add(new Subject(Subject.Peer, new HandlerProgram(peer, HasNoReturnOption: false)));

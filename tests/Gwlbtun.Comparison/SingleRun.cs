@@ -13,8 +13,6 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     // The C++ handler sometimes crashes at its start or with its first packet.
     private const int MostStarts = 10;
 
-    private static readonly TimeSpan _collectEvery = TimeSpan.FromSeconds(1);
-
     // A hook takes up to 0.2 s of an endpoint, and the C++ handler runs one at a time.
     private static readonly TimeSpan _reachWithin = TimeSpan.FromSeconds(60);
 
@@ -29,11 +27,15 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             if (subject.Handler is null)
             {
                 network.AttachFloor(reflector!);
-                return Measure(subject, load, network, handler: null) ?? new Measurement { Failure = "the floor returned nothing" };
+                return Measure(load, network, handler: null, collections: null) ?? new Measurement { Failure = "the floor returned nothing" };
             }
 
-            using Handler handler = Handler.Start(subject.Handler, network, Hook.For(load.Kind, options.Scripts, state), load.Kind == CaseKind.NoReturn);
-            Measurement? measured = load.Kind == CaseKind.Iperf ? new IperfRun(network, handler, stop).Measure(options.Duration) : Measure(subject, load, network, handler);
+            Hook hook = Hook.For(load.Kind, options.Scripts, state);
+            ForcedCollections? collections = load.CollectsEverySecond && subject.Name == Subject.Ours ? new(state) : null;
+            using Handler handler = Handler.Start(subject.Handler, network, collections is null ? hook : hook.With(collections.Environment), load.Kind == CaseKind.NoReturn);
+            Measurement? measured = load.Kind == CaseKind.Iperf
+                ? new IperfRun(network, handler, stop).Measure(options.Duration)
+                : Measure(load, network, handler, collections);
             if (measured is not null)
                 return measured with { FailedStarts = failed };
             if (handler.IsAlive || failed + 1 == MostStarts)
@@ -42,7 +44,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     }
 
     // Null when it did not come to be measured.
-    private Measurement? Measure(Subject subject, BenchmarkCase load, BenchmarkNetwork network, Handler? handler)
+    private Measurement? Measure(BenchmarkCase load, BenchmarkNetwork network, Handler? handler, ForcedCollections? collections)
     {
         using LoadRun run = NetworkNamespace.Inside(network.LoadBalancer, () => new LoadRun(load, BenchmarkNetwork.LoadBalancerEnd, BenchmarkNetwork.ApplianceEnd, stop));
         bool isReturned = load.Kind != CaseKind.NoReturn;
@@ -54,7 +56,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
 
         run.Run(options.WarmUp);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
-        using ForcedCollections? collections = load.CollectsEverySecond && subject.Name == Subject.Ours ? new(handler!.ProcessId, _collectEvery) : null;
+        long collectedBefore = collections?.Count ?? 0;
         Expense expense = Expense.Begin(handler);
         long packets = 0;
         LoadResult result = run.Run(options.Duration, returned =>
@@ -62,7 +64,6 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             packets = returned;
             expense.End();
         });
-        collections?.Dispose();
         stop.ThrowIfCancellationRequested();
         if (handler?.IsAlive == false)
             return new Measurement { Sent = result.Sent, Returned = result.Returned, Lost = result.Lost, Failure = "died during the run: " + handler.LastWords() };
@@ -86,7 +87,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             Lost = result.Lost,
             Wrong = result.Wrong,
             Faults = result.Faults,
-            Failure = result.SendFault ?? collections?.Failure ?? (result.Returned == 0 ? "nothing came back" : null),
+            Failure = result.SendFault ?? (collections?.Count == collectedBefore ? "no garbage was collected meanwhile" : null) ?? (result.Returned == 0 ? "nothing came back" : null),
         };
     }
 

@@ -8,6 +8,9 @@ internal enum CaseKind
     /// <summary>Routed from gwi straight back out of gwo.</summary>
     Hairpin,
 
+    /// <summary>Handed from gwi straight to gwo below the IP stack.</summary>
+    Bridged,
+
     /// <summary>Out by a second leg with NAT to a server that echoes, and back.</summary>
     Nat,
 

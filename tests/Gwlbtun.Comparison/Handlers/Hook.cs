@@ -6,6 +6,9 @@ namespace Gwlbtun.Comparison.Handlers;
 /// <summary>The script that a handler calls for each endpoint, and the environment that it reads.</summary>
 internal sealed record Hook(string Path, IReadOnlyDictionary<string, string> Environment)
 {
+    /// <summary>The same with more in its environment, and in the handler's.</summary>
+    public Hook With(IReadOnlyDictionary<string, string> more) => this with { Environment = Environment.Concat(more).ToDictionary() };
+
     /// <summary>The hook that makes the handler's host do what the case wants.</summary>
     /// <param name="kind">Of the case.</param>
     /// <param name="scripts">The folder of the example scripts.</param>
@@ -20,6 +23,8 @@ internal sealed record Hook(string Path, IReadOnlyDictionary<string, string> Env
             case CaseKind.Nat:
                 environment["HOOK_UPLINK"] = BenchmarkNetwork.Leg;
                 return new Hook(System.IO.Path.Combine(scripts, "create-nat.sh"), environment);
+            case CaseKind.Bridged:
+                return new Hook(System.IO.Path.Combine(scripts, "create-passthrough.sh"), environment);
             default:
                 environment["HOOK_ROUTE"] = "back";
                 return new Hook(System.IO.Path.Combine(scripts, "create-route.sh"), environment);
