@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Xml.Linq;
-using Gwlbtun.Comparison.Network;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -10,8 +10,7 @@ namespace Gwlbtun.Comparison.Tests;
 /// <summary>bench.sh itself, with real packets.</summary>
 public class BenchSpecs(ITestOutputHelper output)
 {
-    private static readonly string _repository = FindRepository();
-    private static readonly string _results = Path.Combine(_repository, "artifacts", "bench");
+    private static readonly string _results = Path.Combine(Repository.Root, "artifacts", "bench");
 
     [Fact]
     public void Should_measure_ours_and_the_floor_and_leave_nothing_behind()
@@ -37,7 +36,7 @@ public class BenchSpecs(ITestOutputHelper output)
     public async Task Should_leave_nothing_behind_when_interrupted()
     {
         // In a session of its own, so that a signal can go to all of it, as Ctrl-C does; and not deaf to it, as what a script starts in the background is.
-        using Process bench = Process.Start(new ProcessStartInfo("setsid", ["env", "--default-signal=INT", Path.Combine(_repository, "bench.sh"), "--cases", "small", "--seconds", "60", "--topology", "nic"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process bench = Process.Start(new ProcessStartInfo("setsid", ["env", "--default-signal=INT", Repository.PathOf("bench.sh"), "--cases", "small", "--seconds", "60", "--topology", "nic"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = bench.StandardError.ReadToEndAsync();
         string appliance = $"/run/netns/gwbench-{bench.Id}-appl";
         await Await(() => File.Exists(appliance) && Command.Run("ip", "netns", "pids", $"gwbench-{bench.Id}-appl").Length > 0, bench);
@@ -78,18 +77,10 @@ public class BenchSpecs(ITestOutputHelper output)
 
     private static (int ExitCode, string Said, int Id) Bench(params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path.Combine(_repository, "bench.sh"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(Repository.PathOf("bench.sh"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string said = process.StandardOutput.ReadToEnd() + errors.Result;
         process.WaitForExit();
         return (process.ExitCode, said, process.Id);
-    }
-
-    private static string FindRepository()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "gwlbtun.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
-        return folder;
     }
 }

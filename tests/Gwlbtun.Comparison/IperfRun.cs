@@ -3,6 +3,7 @@ using System.Text.Json;
 using Gwlbtun.Comparison.Handlers;
 using Gwlbtun.Comparison.Measuring;
 using Gwlbtun.Comparison.Network;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.Comparison;
 

@@ -1,6 +1,7 @@
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -41,6 +42,6 @@ public sealed class DecodingSpecs(ITestOutputHelper output) : ApplianceSpecs(out
     private static string[][] Decode(string capture, params string[] fields)
     {
         string[] arguments = ["-r", capture, "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E", "separator=;", "-E", "occurrence=f", .. fields.SelectMany(field => new[] { "-e", field })];
-        return [.. Command.Run("tshark", arguments).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(';'))];
+        return [.. Command.Run(["tshark", .. arguments]).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(';'))];
     }
 }

@@ -1,4 +1,5 @@
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -8,7 +9,7 @@ namespace Gwlbtun.EndToEnd.Tests;
 public sealed class DemoSpecs(ITestOutputHelper output) : IAsyncLifetime
 {
     // In a session of its own, so that a signal can go to all of it, as Ctrl-C does.
-    private readonly RunningProgram _demo = RunningProgram.Start(["setsid", Path.Combine(Artifacts.Repository, "demo.sh")]);
+    private readonly RunningProgram _demo = RunningProgram.Start(["setsid", Repository.PathOf("demo.sh")]);
 
     public Task InitializeAsync() => Task.CompletedTask;
 

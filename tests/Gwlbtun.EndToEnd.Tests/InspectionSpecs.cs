@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -85,7 +86,7 @@ public sealed partial class InspectionSpecs(ITestOutputHelper output) : Applianc
 
     private async Task<RunningProgram> InspectAsync(string queue, string word)
     {
-        var program = Path.Combine(Artifacts.Repository, "tests/Gwlbtun.EndToEnd.Tests/Programs/queue-inspector.py");
+        var program = Repository.PathOf("tests/Gwlbtun.EndToEnd.Tests/Programs/queue-inspector.py");
         var inspector = RunningProgram.Start(["ip", "netns", "exec", Lab.Appliance.Name, "python3", program, queue, word]);
         _programs.Add(inspector);
         await inspector.WaitForLineAsync("^ready$");

@@ -43,11 +43,11 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
         var before = Snapshots();
         Variables["HOOK_UPLINK"] = "leg";
         var gwlbtun = await StartAsync("create-netns-nat.sh");
-        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
-            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+        using (new UdpServer(server, flows.All[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await flows.ExchangeAsync();
         var created = Snapshots();
         Assert.DoesNotContain(created, line => line.Contains("mark", StringComparison.OrdinalIgnoreCase));
-        Assert.Equal(flows.Length, created.Count(line => line.Contains(": gwl-", StringComparison.Ordinal)));
+        Assert.Equal(flows.All.Count, created.Count(line => line.Contains(": gwl-", StringComparison.Ordinal)));
 
         await gwlbtun.StopAsync();
         Assert.Equal(before, Snapshots());
@@ -62,8 +62,8 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
         Lab.Appliance.Execute("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0");
         Variables["HOOK_UPLINK"] = "leg";
         await StartAsync("create-netns-nat.sh");
-        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
-            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+        using (new UdpServer(server, flows.All[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await flows.ExchangeAsync();
         Assert.Equal("1\n1\n", Lab.Appliance.Execute("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"));
     }
 
@@ -75,8 +75,8 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
         Lab.Appliance.Execute("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
         Variables["HOOK_UPLINK"] = "leg";
         await StartAsync("create-netns-nat.sh");
-        using (new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question))
-            await ExchangeAsync(flows, (sent, returned) => Assert.Equal(sent, returned));
+        using (new UdpServer(server, flows.All[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await flows.ExchangeAsync();
     }
 
     [Fact]
@@ -86,31 +86,13 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
         Variables["HOOK_ROUTE"] = "back";
         var gwlbtun = await StartAsync("create-route.sh");
         foreach (var v6 in new[] { false, true })
-            await ExchangeAsync(Flows(v6), (_, _) => { });
+            await Flows(v6).ExchangeAsync(isSamePacket: false);
         await gwlbtun.StopAsync();
         Assert.Equal(before, Snapshots());
         Assert.Empty(Directory.EnumerateFileSystemEntries(Variables["HOOK_STATE_DIR"]));
     }
 
-    private static GwlbFlow[] Flows(bool v6) =>
-        [.. Enumerable.Range(0, 3).Select(n => new GwlbFlow(Eni + (ulong)n, 1, v6) { Cookie = 0xC0_0000 + (uint)n })];
-
-    /// <summary>Sends a packet to each endpoint, five times, and looks at the one that comes back with its cookie.</summary>
-    private async Task ExchangeAsync(GwlbFlow[] flows, Action<uint, uint> compare)
-    {
-        for (uint round = 0; round < 5; round++)
-        {
-            foreach (var flow in flows)
-                Gwlb.Send(flow, flow.Packet(round * 10 + flow.Cookie % 10));
-            var returned = new[] { await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync() };
-            foreach (var flow in flows)
-            {
-                var mine = Assert.Single(returned, packet => packet.Cookie == flow.Cookie);
-                compare(round * 10 + flow.Cookie % 10, mine.Sequence);
-                Assert.True(mine.Datagram.AsSpan().StartsWith(flow.GeneveHeader()));
-            }
-        }
-    }
+    private OverlappingFlows Flows(bool v6) => new(Gwlb, Eni, v6);
 
     private Task<GwlbtunProcess> StartAsync(string script) =>
         StartWrappedAsync(EndpointNamespaces.InTheMountsOfTheHost, "-c", Artifacts.ExampleScript(script), "-r", Artifacts.ExampleScript(script));

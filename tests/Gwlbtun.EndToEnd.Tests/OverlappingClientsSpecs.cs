@@ -20,24 +20,12 @@ public sealed class OverlappingClientsSpecs(ITestOutputHelper output) : Applianc
     [InlineData("create-nftables-nat.sh", true)]
     public async Task Should_return_each_reply_to_its_own_endpoint(string script, bool v6)
     {
-        GwlbFlow[] flows = [.. Enumerable.Range(0, 3).Select(n => new GwlbFlow(Eni + (ulong)n, 1, v6) { Cookie = 0xC0_0000 + (uint)n })];
+        var flows = new OverlappingFlows(Gwlb, Eni, v6);
         var server = Lab.AddServerBehindLeg(v6);
         Variables["HOOK_UPLINK"] = "leg";
         await StartAsync("-c", Artifacts.ExampleScript(script), "-r", Artifacts.ExampleScript(script));
-        using var echo = new UdpServer(server, flows[0].Server, GwlbFlow.DefaultServerPort, question => question);
-
-        for (uint round = 0; round < 5; round++)
-        {
-            foreach (var flow in flows)
-                Gwlb.Send(flow, flow.Packet(round * 10 + flow.Cookie % 10));
-            var returned = new[] { await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync(), await Gwlb.ReceiveAsync() };
-            foreach (var flow in flows)
-            {
-                var mine = Assert.Single(returned, packet => packet.Cookie == flow.Cookie);
-                Assert.Equal(round * 10 + flow.Cookie % 10, mine.Sequence);
-                Assert.True(mine.Datagram.AsSpan().StartsWith(flow.GeneveHeader()));
-            }
-        }
+        using var echo = new UdpServer(server, flows.All[0].Server, GwlbFlow.DefaultServerPort, question => question);
+        await flows.ExchangeAsync();
     }
 
     /// <summary>A load balancer node for each of three VPCs; their clients all are 10.1.0.2 and fd01::2, and begin from the same port.</summary>

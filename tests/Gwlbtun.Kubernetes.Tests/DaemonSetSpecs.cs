@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gwlbtun.Shared;
 using k8s.Models;
 using Xunit;
 

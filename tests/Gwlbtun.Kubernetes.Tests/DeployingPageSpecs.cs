@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Gwlbtun.Actors.Configuration;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Kubernetes.Tests;

@@ -1,3 +1,4 @@
+using Gwlbtun.Shared;
 using k8s;
 using k8s.Models;
 using Xunit;

@@ -1,3 +1,5 @@
+using Gwlbtun.Shared;
+
 namespace Gwlbtun.Kubernetes.Tests;
 
 /// <summary>A folder with a kustomization.yaml, built by kubectl itself.</summary>

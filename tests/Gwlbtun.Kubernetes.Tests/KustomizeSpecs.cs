@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Kubernetes.Tests;

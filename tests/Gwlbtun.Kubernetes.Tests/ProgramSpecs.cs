@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using k8s.Models;
 using Xunit;
 

@@ -1,3 +1,4 @@
+using Gwlbtun.Shared;
 using Xunit;
 using YamlDotNet.Core;
 

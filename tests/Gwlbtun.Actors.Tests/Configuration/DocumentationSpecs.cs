@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Gwlbtun.Actors.CommandLine;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Configuration.Hocon;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Configuration;
@@ -9,7 +10,6 @@ namespace Gwlbtun.Actors.Tests.Configuration;
 /// <summary>Holds hocon/gwlbtun.conf, docs/configuration.md and the code together.</summary>
 public partial class DocumentationSpecs
 {
-    private static readonly string _repository = FindRepository();
 
     [Fact]
     public void Should_have_a_default_in_gwlbtun_conf_for_every_key_in_the_same_order()
@@ -38,7 +38,7 @@ public partial class DocumentationSpecs
     [Fact]
     public void Should_list_every_key_variable_default_and_option_in_the_manual()
     {
-        string[] rows = [.. File.ReadLines(Path.Combine(_repository, "docs/configuration.md")).Where(l => l.StartsWith("| `", StringComparison.Ordinal))];
+        string[] rows = [.. File.ReadLines(Repository.PathOf("docs/configuration.md")).Where(l => l.StartsWith("| `", StringComparison.Ordinal))];
         EffectiveConfiguration defaults = Load();
 
         foreach (SettingKey key in SettingKeys.All)
@@ -59,7 +59,7 @@ public partial class DocumentationSpecs
         string[] ours = [.. SettingKeys.All.Select(k => k.EnvironmentName), "GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS", "GWLBTUN_MAIN_NETNS"];
         foreach (string manual in new[] { "docs/configuration.md", "docs/migrating.md" })
         {
-            string text = File.ReadAllText(Path.Combine(_repository, manual));
+            string text = Repository.Read(manual);
             Assert.All(Variable().Matches(text), v => Assert.Contains(v.Value, ours));
             Assert.All(
                 Key().Matches(text).Select(m => m.Groups[1].Value),
@@ -82,15 +82,6 @@ public partial class DocumentationSpecs
 
     private static EffectiveConfiguration Load() =>
         ConfigurationLoader.Load(new ConfigurationSources(null, Decide.NoEnvironment, new ConfigurationLayer(), [0])).Effective;
-
-    // Not from [CallerFilePath]: a deterministic build writes paths that are nowhere.
-    private static string FindRepository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "gwlbtun.sln")))
-            folder = folder.Parent ?? throw new DirectoryNotFoundException($"No gwlbtun.sln above {AppContext.BaseDirectory}.");
-        return folder.FullName;
-    }
 
     [GeneratedRegex("GWLBTUN_[A-Z_]*[A-Z]")]
     private static partial Regex Variable();

@@ -4,6 +4,7 @@ using Gwlbtun.Actors.Configuration.Hocon;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Actors.Tests.Configuration;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Documentation;
@@ -11,13 +12,12 @@ namespace Gwlbtun.Actors.Tests.Documentation;
 /// <summary>Holds docs/flow-matching.md to the tests that it names as proof, to the settings and drop reasons that there are, and to the sources that it lists.</summary>
 public partial class FlowMatchingPageSpecs
 {
-    private static readonly string _repository = FindRepository();
-    private static readonly string _page = File.ReadAllText(Path.Combine(_repository, "docs/flow-matching.md"));
+    private static readonly string _page = Repository.Read("docs/flow-matching.md");
 
     [Fact]
     public void Should_name_only_tests_that_exist()
     {
-        var sources = Directory.GetFiles(Path.Combine(_repository, "tests"), "*Specs*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToList();
+        var sources = Directory.GetFiles(Repository.PathOf("tests"), "*Specs*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToList();
         var named = Test().Matches(_page);
 
         Assert.NotEmpty(named);
@@ -70,14 +70,6 @@ public partial class FlowMatchingPageSpecs
 
     private static bool Declares(string source, string type, string method) =>
         Regex.IsMatch(source, $@"\bclass {type}\b") && Regex.IsMatch(source, $@"\bpublic (?:async |unsafe )?(?:void|Task) {method}\(");
-
-    private static string FindRepository()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "gwlbtun.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
-        return folder;
-    }
 
     [GeneratedRegex(@"`(\w+Specs)\.(Should_\w+)`")]
     private static partial Regex Test();

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Documentation;
@@ -9,7 +10,7 @@ namespace Gwlbtun.Actors.Tests.Documentation;
 /// <summary>Holds docs/health.md to the reasons and settings that there are.</summary>
 public partial class HealthPageSpecs
 {
-    private static readonly string _page = File.ReadAllText(Path.Combine(FindRepository(), "docs/health.md"));
+    private static readonly string _page = Repository.Read("docs/health.md");
 
     [Fact]
     public void Should_explain_every_reason_once_and_say_rightly_whether_a_packet_is_lost()
@@ -28,14 +29,6 @@ public partial class HealthPageSpecs
 
         Assert.NotEmpty(named);
         Assert.All(named, key => Assert.Contains(SettingKeys.All, k => k.Path == key || k.Path.StartsWith(key + ".", StringComparison.Ordinal)));
-    }
-
-    private static string FindRepository()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "gwlbtun.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
-        return folder;
     }
 
     [GeneratedRegex(@"^\| `(\w+)` \| [^|]+ \| (yes|no) \|", RegexOptions.Multiline)]

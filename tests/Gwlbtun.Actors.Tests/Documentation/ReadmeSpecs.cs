@@ -3,6 +3,7 @@ using Gwlbtun.Actors.CommandLine;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Documentation;
@@ -10,18 +11,17 @@ namespace Gwlbtun.Actors.Tests.Documentation;
 /// <summary>Holds README.md and docs/ to what there is.</summary>
 public partial class ReadmeSpecs
 {
-    private static readonly string _repository = FindRepository();
-    private static readonly string _readme = Read("README.md");
+    private static readonly string _readme = Repository.Read("README.md");
 
     public static TheoryData<string> Pages { get; } =
-        ["README.md", .. Directory.GetFiles(Path.Combine(_repository, "docs"), "*.md").Select(page => Path.GetRelativePath(_repository, page))];
+        ["README.md", .. Directory.GetFiles(Repository.PathOf("docs"), "*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
 
     [Theory]
     [MemberData(nameof(Pages))]
     public void Should_link_only_to_files_that_exist(string page)
     {
-        var folder = Path.GetDirectoryName(Path.Combine(_repository, page))!;
-        var targets = LocalLink().Matches(Read(page)).Select(link => link.Groups[1].Value);
+        var folder = Path.GetDirectoryName(Repository.PathOf(page))!;
+        var targets = LocalLink().Matches(Repository.Read(page)).Select(link => link.Groups[1].Value);
 
         Assert.All(targets, target => Assert.True(Path.Exists(Path.Combine(folder, target)), target));
     }
@@ -30,9 +30,9 @@ public partial class ReadmeSpecs
     [MemberData(nameof(Pages))]
     public void Should_name_only_files_and_folders_of_the_repository_that_exist(string page)
     {
-        var paths = RepositoryPath().Matches(Read(page)).Select(path => path.Groups[1].Value);
+        var paths = RepositoryPath().Matches(Repository.Read(page)).Select(path => path.Groups[1].Value);
 
-        Assert.All(paths, path => Assert.True(Directory.EnumerateFileSystemEntries(_repository, path).Any(), path));
+        Assert.All(paths, path => Assert.True(Directory.EnumerateFileSystemEntries(Repository.Root, path).Any(), path));
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public partial class ReadmeSpecs
     public void Should_list_the_example_scripts_that_there_are()
     {
         var listed = Section("Hooks").SelectMany(line => Script().Matches(line)).Select(script => script.Groups[1].Value);
-        var scripts = Directory.GetFiles(Path.Combine(_repository, "example-scripts"), "create-*.sh").Select(script => Path.GetFileName(script));
+        var scripts = Directory.GetFiles(Repository.PathOf("example-scripts"), "create-*.sh").Select(script => Path.GetFileName(script));
 
         Assert.Equal(scripts.Order(), listed.Order());
     }
@@ -86,7 +86,7 @@ public partial class ReadmeSpecs
     [Fact]
     public void Should_name_only_variables_that_the_handler_or_its_hooks_read()
     {
-        var scripts = string.Concat(Directory.GetFiles(Path.Combine(_repository, "example-scripts")).Select(File.ReadAllText));
+        var scripts = string.Concat(Directory.GetFiles(Repository.PathOf("example-scripts")).Select(File.ReadAllText));
         string[] toHooks = ["GWLBTUN_ACTION", "GWLBTUN_IN_INTERFACE", "GWLBTUN_OUT_INTERFACE", "GWLBTUN_ENI", "GWLBTUN_VPCE_ID", "GWLBTUN_NETNS", "GWLBTUN_MAIN_NETNS"];
         var known = SettingKeys.All.Select(key => key.EnvironmentName).Concat(toHooks).ToHashSet();
         var named = Variable().Matches(_readme).Select(variable => variable.Value).ToList();
@@ -98,15 +98,6 @@ public partial class ReadmeSpecs
     private static IEnumerable<string> Section(string title) =>
         _readme.Split('\n').SkipWhile(line => line != $"## {title}").Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal));
 
-    private static string Read(string page) => File.ReadAllText(Path.Combine(_repository, page));
-
-    private static string FindRepository()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "gwlbtun.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run from within the repository.");
-        return folder;
-    }
 
     [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]
     private static partial Regex LocalLink();

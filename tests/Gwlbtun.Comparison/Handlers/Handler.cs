@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Gwlbtun.Comparison.Measuring;
 using Gwlbtun.Comparison.Network;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.Comparison.Handlers;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gwlbtun.Emulator.LoadBalancing;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.Comparison.Network;
 

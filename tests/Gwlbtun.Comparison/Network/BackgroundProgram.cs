@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.Comparison.Network;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.Comparison.Network;
 

@@ -1,3 +1,5 @@
+using Gwlbtun.Shared;
+
 namespace Gwlbtun.Comparison.Network;
 
 /// <summary>The BPF program that returns packets with no handler: compiled once, attached with tc.</summary>

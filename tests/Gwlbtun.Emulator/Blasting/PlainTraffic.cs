@@ -40,12 +40,9 @@ internal sealed unsafe class PlainTraffic : PlannedTraffic
 
     protected override Judgement JudgePacket(in ReceivedDatagram datagram, long now, long nowMs)
     {
-        Judgement tunnel = LoadBalancer.JudgeTunnel(datagram, out GeneveView geneve, out ushort endpoint);
-        if (tunnel != Judgement.Accepted)
-            return tunnel;
-        ReadOnlySpan<byte> packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
-        if (!InnerView.TryParse(packet, out InnerView inner) || inner.Length != packet.Length)
-            return Judgement.BadInnerBytes;
+        Judgement carried = LoadBalancer.JudgePacket(datagram, out GeneveView geneve, out ushort endpoint, out ReadOnlySpan<byte> packet, out InnerView inner);
+        if (carried != Judgement.Accepted)
+            return carried;
         if (!Plan.TryFindFlow(packet, inner, out int index) || _flows[index].Endpoint != endpoint)
             return Judgement.PacketsDroppedCount_MissingFlowEntry;
         Judgement belongs = LoadBalancer.JudgeFlow(datagram, geneve, ref _flows[index], nowMs);

@@ -55,12 +55,9 @@ internal sealed unsafe class BridgeReturns(LoadBalancer loadBalancer, BridgeFlow
     /// <returns>Null for what waits.</returns>
     private Judgement? Judge(in ReceivedDatagram datagram, long nowMs)
     {
-        Judgement tunnel = loadBalancer.JudgeTunnel(datagram, out GeneveView geneve, out ushort endpoint);
-        if (tunnel != Judgement.Accepted)
-            return tunnel;
-        ReadOnlySpan<byte> packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
-        if (!InnerView.TryParse(packet, out InnerView inner) || inner.Length != packet.Length)
-            return Judgement.BadInnerBytes;
+        Judgement carried = loadBalancer.JudgePacket(datagram, out GeneveView geneve, out ushort endpoint, out ReadOnlySpan<byte> packet, out InnerView inner);
+        if (carried != Judgement.Accepted)
+            return carried;
 
         FlowTuple tuple = FlowTuple.From(packet, inner, endpoint, out bool isReversed);
         bool goesBack = false;

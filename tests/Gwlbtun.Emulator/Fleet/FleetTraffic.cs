@@ -56,12 +56,9 @@ internal sealed unsafe class FleetTraffic(
 
     protected override Judgement JudgePacket(in ReceivedDatagram datagram, long now, long nowMs)
     {
-        Judgement tunnel = LoadBalancer.JudgeTunnel(datagram, out GeneveView geneve, out ushort endpoint);
-        if (tunnel != Judgement.Accepted)
-            return tunnel;
-        ReadOnlySpan<byte> packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
-        if (!InnerView.TryParse(packet, out InnerView inner) || inner.Length != packet.Length)
-            return Judgement.BadInnerBytes;
+        Judgement carried = LoadBalancer.JudgePacket(datagram, out GeneveView geneve, out ushort endpoint, out ReadOnlySpan<byte> packet, out InnerView inner);
+        if (carried != Judgement.Accepted)
+            return carried;
         if (!Plan.TryFindFlow(packet, inner, out int number) || !_flows.TryGetValue(number, out FleetFlow? flow)
             || flow.Row.Endpoint != endpoint || LoadBalancer.IsGone(ref flow.Row, nowMs))
             return Judgement.PacketsDroppedCount_MissingFlowEntry;

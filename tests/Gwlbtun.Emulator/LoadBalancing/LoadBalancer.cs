@@ -139,6 +139,23 @@ internal sealed unsafe class LoadBalancer
         return Judgement.Accepted;
     }
 
+    /// <summary>The same, and whether it carries one IP packet.</summary>
+    /// <param name="datagram">What came back.</param>
+    /// <param name="geneve">Its Geneve header.</param>
+    /// <param name="endpoint">The index of its endpoint.</param>
+    /// <param name="packet">The packet.</param>
+    /// <param name="inner">The same, read.</param>
+    public Judgement JudgePacket(in ReceivedDatagram datagram, out GeneveView geneve, out ushort endpoint, out ReadOnlySpan<byte> packet, out InnerView inner)
+    {
+        packet = default;
+        inner = default;
+        Judgement tunnel = JudgeTunnel(datagram, out geneve, out endpoint);
+        if (tunnel != Judgement.Accepted)
+            return tunnel;
+        packet = new(datagram.Payload + geneve.Length, datagram.Length - geneve.Length);
+        return InnerView.TryParse(packet, out inner) && inner.Length == packet.Length ? Judgement.Accepted : Judgement.BadInnerBytes;
+    }
+
     /// <summary>Judges whether a returned packet belongs to the flow that its inner packet names.</summary>
     public Judgement JudgeFlow(in ReceivedDatagram datagram, in GeneveView geneve, ref Flow flow, long nowMs)
     {

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Image;
 

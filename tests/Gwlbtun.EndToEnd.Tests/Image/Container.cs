@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Image;
 

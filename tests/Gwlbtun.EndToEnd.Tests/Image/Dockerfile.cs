@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Image;
 
@@ -99,7 +99,7 @@ internal sealed class Dockerfile
     private static IEnumerable<string> Lines()
     {
         var unfinished = "";
-        foreach (var line in File.ReadLines(System.IO.Path.Combine(Artifacts.Repository, Path)).Select(line => line.Trim()))
+        foreach (var line in File.ReadLines(Repository.PathOf(Path)).Select(line => line.Trim()))
         {
             if (line is "" or ['#', ..])
                 continue;

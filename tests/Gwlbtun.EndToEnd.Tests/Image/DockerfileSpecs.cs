@@ -1,4 +1,4 @@
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Image;
@@ -46,10 +46,10 @@ public sealed class DockerfileSpecs
     [Fact]
     public void Should_copy_only_what_is_there_and_not_ignored()
     {
-        var ignored = new DockerIgnore(Path.Combine(Artifacts.Repository, $"{Dockerfile.Path}.dockerignore"));
+        var ignored = new DockerIgnore(Path.Combine(Repository.Root, $"{Dockerfile.Path}.dockerignore"));
         foreach (var source in All.Where(copy => copy.Name == "COPY" && !copy.Flags.ContainsKey("from")).SelectMany(copy => copy.Words.SkipLast(1)))
         {
-            Assert.True(Path.Exists(Path.Combine(Artifacts.Repository, source)), $"{source} is not in the repository");
+            Assert.True(Path.Exists(Repository.PathOf(source)), $"{source} is not in the repository");
             Assert.False(ignored.Ignores(source.TrimEnd('/')), $"{source} is kept out by .dockerignore");
         }
         Assert.True(ignored.Ignores("tests/Gwlbtun.Emulator/Program.cs"));

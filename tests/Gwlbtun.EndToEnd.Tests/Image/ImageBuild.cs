@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Image;
@@ -11,7 +11,7 @@ namespace Gwlbtun.EndToEnd.Tests.Image;
 public sealed class ImageBuild : IAsyncLifetime
 {
     private readonly Dockerfile _file = Dockerfile.Read();
-    private readonly DockerIgnore _ignored = new(Path.Combine(Artifacts.Repository, $"{Dockerfile.Path}.dockerignore"));
+    private readonly DockerIgnore _ignored = new(Path.Combine(Repository.Root, $"{Dockerfile.Path}.dockerignore"));
     private readonly string _folder = Directory.CreateTempSubdirectory("gwlbtun-image-").FullName;
 
     /// <summary>What is built when no target is named.</summary>
@@ -28,7 +28,7 @@ public sealed class ImageBuild : IAsyncLifetime
         var tree = Task.Run(() => BaseTree.Make(Dockerfile.Packages(_file.Stage("root"))));
         Publish();
         BaseRoot = await tree;
-        Root = Build(_file.Stages[^1], "root");
+        Root = Build(_file.Final, "root");
         NonRoot = Build(_file.Stage("nonroot"), "nonroot");
     }
 
@@ -111,9 +111,9 @@ public sealed class ImageBuild : IAsyncLifetime
     {
         foreach (var source in sources)
         {
-            var path = Path.GetFullPath(source, Artifacts.Repository);
+            var path = Path.GetFullPath(source, Repository.Root);
             var files = Directory.Exists(path) ? Directory.GetFiles(path, "*", SearchOption.AllDirectories) : [path];
-            foreach (var file in files.Where(file => !_ignored.Ignores(Path.GetRelativePath(Artifacts.Repository, file))))
+            foreach (var file in files.Where(file => !_ignored.Ignores(Path.GetRelativePath(Repository.Root, file))))
             {
                 var target = Path.Combine(destination, Directory.Exists(path) ? Path.GetRelativePath(path, file) : Path.GetFileName(file));
                 Directory.CreateDirectory(Path.GetDirectoryName(target)!);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Numerics;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 

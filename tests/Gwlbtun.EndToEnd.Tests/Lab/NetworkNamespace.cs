@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Microsoft.Win32.SafeHandles;
 
 namespace Gwlbtun.EndToEnd.Tests.Lab;
@@ -58,14 +59,14 @@ internal sealed partial class NetworkNamespace
     }
 
     /// <summary>Runs <c>ip -n NAME arguments</c> and returns what it printed.</summary>
-    public string Ip(params string[] arguments) => Command.Run("ip", ["-n", Name, .. arguments]);
+    public string Ip(params string[] arguments) => Command.Run(["ip", "-n", Name, .. arguments]);
 
     /// <summary>Gives a device an address that is good at once: an IPv6 one is not first looked for among the neighbours.</summary>
     public void AddAddress(string address, string device) =>
         Ip(["addr", "add", address, "dev", device, .. address.Contains(':', StringComparison.Ordinal) ? ["nodad"] : Array.Empty<string>()]);
 
     /// <summary>Runs a program inside, waits for its end, and returns what it printed; throws when it fails.</summary>
-    public string Execute(params string[] command) => Command.Run("ip", ["netns", "exec", Name, .. command]);
+    public string Execute(params string[] command) => Command.Run(["ip", "netns", "exec", Name, .. command]);
 
     /// <summary>How many packets came in on the devices whose names begin so: from a TUN device, what its program wrote into it.</summary>
     public long ReceivedPackets(string prefix) => CountPackets(prefix, 2);

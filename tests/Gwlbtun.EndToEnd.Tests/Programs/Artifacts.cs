@@ -1,3 +1,5 @@
+using Gwlbtun.Shared;
+
 namespace Gwlbtun.EndToEnd.Tests.Programs;
 
 /// <summary>Where the files under test are. test.sh publishes once and says where; a run from an IDE publishes by itself.</summary>
@@ -6,9 +8,6 @@ internal static class Artifacts
     private static readonly Lazy<string> _gwlbtun = new(() => FromEnvironment("E2E_GWLBTUN") ?? Publish("src/Gwlbtun.Actors", "gwlbtun"));
     private static readonly Lazy<string> _emulator = new(() => FromEnvironment("E2E_EMULATOR") ?? Publish("tests/Gwlbtun.Emulator", "gwlb-emulator"));
 
-    /// <summary>The folder that holds gwlbtun.sln.</summary>
-    public static string Repository { get; } = FindRepository();
-
     /// <summary>The published executable.</summary>
     public static string Gwlbtun => _gwlbtun.Value;
 
@@ -16,7 +15,7 @@ internal static class Artifacts
     public static string Emulator => _emulator.Value;
 
     /// <summary>The path of an example script.</summary>
-    public static string ExampleScript(string name) => Path.Combine(Repository, "example-scripts", name);
+    public static string ExampleScript(string name) => Path.Combine(Repository.Root, "example-scripts", name);
 
     private static string? FromEnvironment(string variable)
     {
@@ -28,18 +27,8 @@ internal static class Artifacts
 
     private static string Publish(string project, string executable)
     {
-        var folder = Path.Combine(Repository, "artifacts", executable);
-        Command.Run("dotnet", "publish", Path.Combine(Repository, project), "-c", "Release", "-v", "q", "-o", folder);
+        var folder = Path.Combine(Repository.Root, "artifacts", executable);
+        Command.Run("dotnet", "publish", Path.Combine(Repository.Root, project), "-c", "Release", "-v", "q", "-o", folder);
         return Path.Combine(folder, executable);
-    }
-
-    private static string FindRepository()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "gwlbtun.sln")))
-                return folder.FullName;
-        }
-        throw new DirectoryNotFoundException($"No gwlbtun.sln above {AppContext.BaseDirectory}.");
     }
 }

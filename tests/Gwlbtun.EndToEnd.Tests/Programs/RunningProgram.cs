@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Gwlbtun.Shared;
 using Xunit.Abstractions;
 
 namespace Gwlbtun.EndToEnd.Tests.Programs;

@@ -1,4 +1,5 @@
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Release;
@@ -41,7 +42,7 @@ public sealed class ReleaseBuild : IAsyncLifetime
             git tag "v$4"
             git clone -q . "$3"
             git -C "$3" remote set-url origin https://github.com/somebody/else
-            """, "bash", Artifacts.Repository, Clone, OtherClone, Version);
+            """, "bash", Repository.Root, Clone, OtherClone, Version);
         await Task.WhenAll(BuildAsync(Clone, Output), BuildAsync(OtherClone, OtherOutput, "--runtime", "linux-x64"));
         foreach (var runtime in Runtimes)
         {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -36,7 +36,7 @@ public sealed class ReleaseSpecs(ReleaseBuild build, ITestOutputHelper output)
     [MemberData(nameof(Runtimes))]
     public void Should_hold_the_program_and_the_files_of_the_repository_that_go_with_it(string runtime)
     {
-        var expected = Command.Run("git", ["-C", build.Clone, "ls-files", "-s", "--", .. _files]).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        var expected = Command.Run(["git", "-C", build.Clone, "ls-files", "-s", "--", .. _files]).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split([' ', '\t'], 4))
             .ToDictionary(fields => fields[3], fields => fields[0][^3..] == "755");
         expected["bin/gwlbtun"] = expected["bin/createdump"] = true;

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
-using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -13,7 +13,7 @@ public sealed partial class ServiceUnitSpecs(ReleaseBuild build, ITestOutputHelp
     private const string Log = "/run/gwlbtun.log";
     private const string Trouble = "missing|cannot|denied|not permitted|failed|exit code [1-9]";
 
-    private static readonly string _page = File.ReadAllText(Path.Combine(Artifacts.Repository, "docs/installing.md"));
+    private static readonly string _page = File.ReadAllText(Repository.PathOf("docs/installing.md"));
 
     private SystemdHost _host = null!;
 

@@ -1,12 +1,13 @@
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Release;
 
 /// <summary>A host that systemd runs: its own processes, /etc, /opt, /run and control groups, in the network of a namespace.</summary>
 internal sealed class SystemdHost : IAsyncDisposable
 {
-    private static readonly string _boot = Path.Combine(Artifacts.Repository, "tests/Gwlbtun.EndToEnd.Tests/Release/boot-systemd.sh");
+    private static readonly string _boot = Repository.PathOf("tests/Gwlbtun.EndToEnd.Tests/Release/boot-systemd.sh");
 
     private readonly RunningProgram _program;
     private readonly int _systemd;

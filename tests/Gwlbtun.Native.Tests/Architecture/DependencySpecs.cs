@@ -1,7 +1,7 @@
-using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Gwlbtun.Native.Flows;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Architecture;
@@ -9,7 +9,6 @@ namespace Gwlbtun.Native.Tests.Architecture;
 /// <summary>Dependencies point one way, as docs and folders say: Actors → Native; inside it Forwarding → Offload, Uplink, Matching → Flows → Wire, Linux.</summary>
 public partial class DependencySpecs
 {
-    private static readonly string _root = FindRoot();
 
     // What each folder of Native may use.
     private static readonly Dictionary<string, string[]> _below = new()
@@ -33,7 +32,7 @@ public partial class DependencySpecs
                              from Match match in FolderName().Matches(WithoutComments(file))
                              let used = match.Groups["folder"].Value
                              where used != folder && !_below[folder].Contains(used)
-                             select $"{Path.GetRelativePath(_root, file)} uses {used}"];
+                             select $"{Path.GetRelativePath(Repository.Root, file)} uses {used}"];
 
         Assert.Empty(wrong.Distinct());
     }
@@ -42,7 +41,7 @@ public partial class DependencySpecs
     public void Should_know_every_folder_of_the_data_plane()
     {
         string[] folders = [.. SourcesIn(Path.Combine("src", "Gwlbtun.Native"))
-            .Select(file => Path.GetRelativePath(Path.Combine(_root, "src", "Gwlbtun.Native"), file))
+            .Select(file => Path.GetRelativePath(Path.Combine(Repository.Root, "src", "Gwlbtun.Native"), file))
             .Where(file => file.Contains(Path.DirectorySeparatorChar))
             .Select(file => file.Split(Path.DirectorySeparatorChar)[0])
             .Distinct()];
@@ -56,14 +55,14 @@ public partial class DependencySpecs
     [InlineData("Gwlbtun.Actors")]
     public void Should_keep_each_type_in_the_namespace_of_its_folder(string project)
     {
-        string folder = Path.Combine(_root, "src", project);
+        string folder = Path.Combine(Repository.Root, "src", project);
         string[] wrong = [.. from file in SourcesIn(Path.Combine("src", project))
                              let declared = DeclaredNamespace().Match(File.ReadAllText(file))
                              where declared.Success
                              let relative = Path.GetDirectoryName(Path.GetRelativePath(folder, file))!
                              let expected = relative.Length == 0 ? project : $"{project}.{relative.Replace(Path.DirectorySeparatorChar, '.')}"
                              where declared.Groups["name"].Value != expected
-                             select $"{Path.GetRelativePath(_root, file)} declares {declared.Groups["name"].Value}"];
+                             select $"{Path.GetRelativePath(Repository.Root, file)} declares {declared.Groups["name"].Value}"];
 
         Assert.Empty(wrong);
     }
@@ -71,10 +70,10 @@ public partial class DependencySpecs
     [Fact]
     public void Should_call_the_C_library_from_the_Linux_folder_alone()
     {
-        string linux = Path.Combine(_root, "src", "Gwlbtun.Native", "Linux") + Path.DirectorySeparatorChar;
+        string linux = Path.Combine(Repository.Root, "src", "Gwlbtun.Native", "Linux") + Path.DirectorySeparatorChar;
         string[] wrong = [.. SourcesIn("src")
             .Where(file => !file.StartsWith(linux, StringComparison.Ordinal) && NativeCall().IsMatch(WithoutComments(file)))
-            .Select(file => Path.GetRelativePath(_root, file))];
+            .Select(file => Path.GetRelativePath(Repository.Root, file))];
 
         Assert.Empty(wrong);
     }
@@ -97,24 +96,16 @@ public partial class DependencySpecs
         Assert.Equal(["../Gwlbtun.Native/Gwlbtun.Native.csproj"], References("Gwlbtun.Actors", "ProjectReference"));
 
     private static string[] References(string project, string kind) =>
-        [.. XDocument.Load(Path.Combine(_root, "src", project, $"{project}.csproj")).Descendants(kind).Select(reference => reference.Attribute("Include")!.Value)];
+        [.. XDocument.Load(Path.Combine(Repository.Root, "src", project, $"{project}.csproj")).Descendants(kind).Select(reference => reference.Attribute("Include")!.Value)];
 
     private static IEnumerable<string> SourcesIn(string folder)
     {
-        string path = Path.Combine(_root, folder);
+        string path = Repository.PathOf(folder);
         return !Directory.Exists(path) ? [] : Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories)
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
     }
 
     private static string WithoutComments(string file) => Comment().Replace(File.ReadAllText(file), "");
-
-    private static string FindRoot()
-    {
-        string? folder = Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location);
-        while (folder is not null && !File.Exists(Path.Combine(folder, "gwlbtun.sln")))
-            folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new InvalidOperationException("These tests read the sources: run them from a clone.");
-    }
 
     [GeneratedRegex(@"(?m)//.*$|/\*[\s\S]*?\*/")]
     private static partial Regex Comment();

@@ -1,16 +1,17 @@
+using System.ComponentModel;
 using System.Diagnostics;
 
-namespace Gwlbtun.Comparison.Network;
+namespace Gwlbtun.Shared;
 
 /// <summary>Short commands, run to their end.</summary>
 internal static class Command
 {
     /// <summary>Runs a command that must succeed, and returns what it printed.</summary>
-    /// <exception cref="InvalidOperationException">It failed, or is not there.</exception>
+    /// <exception cref="InvalidOperationException">It is not there, or failed: with what it said.</exception>
     public static string Run(params string[] command)
     {
         (int exitCode, string output, string errors) = Try(command);
-        return exitCode == 0 ? output : throw new InvalidOperationException($"'{string.Join(' ', command)}' failed with {exitCode}: {errors.Trim()}");
+        return exitCode == 0 ? output : throw new InvalidOperationException($"'{string.Join(' ', command)}' failed with {exitCode}: {(errors + output).Trim()}");
     }
 
     /// <summary>Runs a command.</summary>
@@ -25,18 +26,23 @@ internal static class Command
     }
 
     /// <summary>Starts a command, its output to be read.</summary>
+    /// <exception cref="InvalidOperationException">It is not there.</exception>
     public static Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string>? environment = null)
     {
-        ProcessStartInfo start = new(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        ProcessStartInfo start = StartInfo(command);
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         try
         {
             return Process.Start(start)!;
         }
-        catch (System.ComponentModel.Win32Exception e)
+        catch (Win32Exception e)
         {
             throw new InvalidOperationException($"'{command[0]}' cannot be started: {e.Message}", e);
         }
     }
+
+    /// <summary>How a command is started whose output is to be read, and that has nothing to read.</summary>
+    public static ProcessStartInfo StartInfo(IReadOnlyList<string> command) =>
+        new(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
 }
