@@ -69,7 +69,7 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
         PrepareFolder();
         var path = PathOf(name);
         var isThere = File.Exists(path);
-        var handle = TryOpenNamespace(path);
+        var handle = isThere ? TryOpenNamespace(path) : null;
         return new(name, handle ?? Create(path, isThere), isThere && handle is null);
     }
 
@@ -125,8 +125,6 @@ public sealed unsafe partial class NamedNetworkNamespace : IDisposable
 
     private static SafeFileHandle? TryOpenNamespace(string path)
     {
-        if (!File.Exists(path))
-            return null;
         var handle = OpenFile(path, OpenReadOnly);
         if (ioctl(handle, GetNamespaceType) == CloneNewNet)
             return handle;

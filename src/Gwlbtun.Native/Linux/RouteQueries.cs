@@ -9,7 +9,6 @@ internal sealed class RouteQueries(NetlinkSocket socket) : IDisposable
     // An interface with all its statistics takes some 2 KB.
     private const int AnswerBytes = 32_768;
 
-
     private readonly byte[] _answer = new byte[AnswerBytes];
 
     /// <summary>
