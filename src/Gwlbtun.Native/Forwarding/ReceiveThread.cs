@@ -20,10 +20,10 @@ public sealed unsafe class ReceiveThread : DataThread
     private const int PacketsAtOnce = 256;
 
     private const int FullBatchesToTell = 16;
+    private const int TellEveryMs = 250;
 
     // Of the receive buffer. Less is an ordinary burst.
     private const double MostWaiting = 1.0 / 16;
-    private const int TellEveryMs = 250;
 
     private readonly UdpSocket _socket;
     private readonly EniRegistry _registry;
@@ -38,6 +38,10 @@ public sealed unsafe class ReceiveThread : DataThread
     // Packets that were received and found good, and the endpoint of each; null: not known.
     private readonly ReceivedPacket[] _packets;
     private readonly EniGate?[] _gates;
+
+    // In which order they are delivered: by endpoint, then as they came. What the kernel and we keep for an endpoint is in the caches from its second packet on.
+    private readonly ulong[] _order;
+    private bool _isMixed;
 
     // Those that go to a live tunnel, by their numbers in the coalescer.
     private readonly Coalescer _coalescer;
@@ -81,6 +85,7 @@ public sealed unsafe class ReceiveThread : DataThread
         _batch = new(options.ReceiveBatch);
         _packets = new ReceivedPacket[PacketsAtOnce];
         _gates = new EniGate?[PacketsAtOnce];
+        _order = new ulong[PacketsAtOnce];
         _coalescer = new Coalescer(options.Offloads.Into, PacketsAtOnce);
         _staged = new StagedPacket[PacketsAtOnce];
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
@@ -192,16 +197,27 @@ public sealed unsafe class ReceiveThread : DataThread
             DeliverTaken(now);
         _counters[0]->Count(datagram.Length, now);
         if (TryRead(datagram, out _packets[_taken], out _gates[_taken]))
+        {
+            // Without the topmost bits of the endpoint's number, by which few would differ alone.
+            _order[_taken] = (_packets[_taken].Geneve.EniId * PacketsAtOnce) + (ulong)_taken;
+            _isMixed |= _taken > 0 && _gates[_taken] != _gates[_taken - 1];
             _taken++;
+        }
         else
+        {
             _inHand--;
+        }
     }
 
     private void DeliverTaken(long now)
     {
         _stagedCount = 0;
-        for (var i = 0; i < _taken; i++)
+        var order = _order.AsSpan(0, _taken);
+        if (_isMixed)
+            order.Sort();
+        foreach (var key in order)
         {
+            var i = (int)(key % PacketsAtOnce);
             ref readonly var packet = ref _packets[i];
             if (_gates[i]?.Port is { } port)
                 Stage(port, packet, i, now);
@@ -214,6 +230,7 @@ public sealed unsafe class ReceiveThread : DataThread
         _coalescer.Clear();
         _inHand -= _taken;
         _taken = 0;
+        _isMixed = false;
         if (IsRiding && _writes > 0)
             LetCarrierTurn(_writes, _expected.AsSpan(0, _expectedCount), _budget);
         _writes = _expectedCount = 0;
