@@ -40,6 +40,19 @@ public sealed class DeviceSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
     }
 
     [Fact]
+    public async Task Should_let_no_client_pass_for_a_router()
+    {
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv6.conf.all.forwarding=0");
+        await StartAsync("-c", "/bin/true");
+        var flow = new GwlbFlow(Eni, 1) { IsV6 = true };
+
+        Gwlb.Send(flow, RouterAdvertisement.Build());
+
+        Assert.True(SpinWait.SpinUntil(() => RouterAdvertisement.HasArrived(Lab.Appliance), TimeSpan.FromSeconds(5)), "it did not come out of the device");
+        Assert.Empty(Lab.Appliance.Ip("-6", "route", "show", "default"));
+    }
+
+    [Fact]
     public async Task Should_return_what_is_routed_into_the_ingress_device_as_well()
     {
         await StartAsync("-c", Passthrough);

@@ -123,6 +123,7 @@ internal sealed class EniActor : ReceiveActor, IWithTimers
         Receive<RetireEni>(_ => Retire(Retirement.Stopping));
 
         SwitchReversePathFilterOff();
+        _services.RouterAdvertisements.Refuse(_port!.Ingress.Name, _port.Namespace);
     }
 
     private void OnCreateFinished(HookFinished finished)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Gwlbtun.Native.Linux;
 using Microsoft.Extensions.Logging;
 
@@ -10,6 +9,8 @@ namespace Gwlbtun.Actors.Tunnels;
 /// </summary>
 internal sealed partial class ReversePathFilter(bool isManaged, ILogger logger)
 {
+    private static readonly DeviceSysctl _filter = new("ipv4", "rp_filter");
+
     private int _hasFailed;
 
     /// <summary>
@@ -22,44 +23,10 @@ internal sealed partial class ReversePathFilter(bool isManaged, ILogger logger)
     {
         if (!isManaged)
             return;
-        // /proc/sys/net is that of the thread's network namespace.
-        var failure = network is null ? Write(device) : network.Run(() => Write(device));
-        if (failure is { } left && Interlocked.Exchange(ref _hasFailed, 1) == 0)
+        // The larger one of the device's value and that of all counts.
+        if (_filter.Write(device, 0, network, () => Math.Max(_filter.Read(device), _filter.Read("all"))) is { } left && Interlocked.Exchange(ref _hasFailed, 1) == 0)
             CannotSwitchOff(logger, device, left.Value, left.Error);
     }
-
-    /// <summary>Null unless the filter is on and cannot be switched off: then the value that counts, the larger one of the device's and that of all.</summary>
-    private static (int Value, string Error)? Write(string device)
-    {
-        try
-        {
-            File.WriteAllText(Path(device), "0");
-            return null;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null; // Gone already: the device's own fault says so.
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            var value = Math.Max(Read(device), Read("all"));
-            return value == 0 ? null : (value, e.Message);
-        }
-    }
-
-    private static int Read(string device)
-    {
-        try
-        {
-            return int.Parse(File.ReadAllText(Path(device)), CultureInfo.InvariantCulture);
-        }
-        catch (IOException)
-        {
-            return 0; // Gone meanwhile.
-        }
-    }
-
-    private static string Path(string device) => $"/proc/sys/net/ipv4/conf/{device}/rp_filter";
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The reverse path filter of {Device} is on (rp_filter = {Value}) and cannot be switched off from here: {Error} Linux may drop what comes out of gwi devices. Set net.ipv4.conf.all.rp_filter and net.ipv4.conf.default.rp_filter to 0 on the host.")]
     private static partial void CannotSwitchOff(ILogger logger, string device, int value, string error);

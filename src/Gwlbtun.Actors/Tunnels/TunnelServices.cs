@@ -20,4 +20,6 @@ internal sealed record TunnelServices(GatewaySettings Settings, DataPlane DataPl
     public TaskFactory Devices { get; } = new(new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler);
 
     public ReversePathFilter ReversePathFilter { get; } = new(Settings.Tunnel.ManageRpFilter, Logger);
+
+    public RouterAdvertisements RouterAdvertisements { get; } = new(Logger);
 }
