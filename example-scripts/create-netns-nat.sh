@@ -43,6 +43,9 @@ lay_leg() {
   ip addr add "$near4/30" dev leg
   outside ip addr add "$far4/30" dev "$peer"
   if has_ipv6; then
+    # New interfaces may be made without it.
+    local off=/proc/sys/net/ipv6/conf/$peer/disable_ipv6
+    [ "$(outside cat "$off")" = 0 ] || outside tee "$off" >/dev/null <<<0
     ip addr add "$near6/64" dev leg nodad
     outside ip addr add "$far6/64" dev "$peer" nodad
   fi
@@ -79,7 +82,7 @@ address_leg
 lay_leg
 enable_forwarding
 # shellcheck disable=SC2016 # expanded by the inner shell
-gwi=$uplink ipv4_only=${ipv4_only:-no} outside bash -c '. "$1" && enable_forwarding' "$0" "$(dirname "$0")/hook-functions.sh"
+ipv6_device=$uplink ipv4_only=${ipv4_only:-no} outside bash -c '. "$1" && enable_forwarding' "$0" "$(dirname "$0")/hook-functions.sh"
 disable_rp_filter "$gwi"
 disable_rp_filter leg
 route_through_leg

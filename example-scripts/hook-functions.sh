@@ -173,8 +173,9 @@ ask_aws() {
     fail "AWS does not tell the networks behind vpce-$eni: set HOOK_CIDRS"
 }
 
-# Whether IPv6 is this host's, and not switched off there, and this hook's: one for IPv4 alone sets ipv4_only=yes.
-has_ipv6() { [ "${ipv4_only:-no}" = no ] && [ "$(cat "/proc/sys/net/ipv6/conf/$gwi/disable_ipv6" 2>/dev/null)" = 0 ]; }
+# Whether IPv6 is this host's, and not switched off for gwi, and this hook's: one for IPv4 alone sets ipv4_only=yes. Where there is no gwi,
+# ipv6_device names another.
+has_ipv6() { [ "${ipv4_only:-no}" = no ] && [ "$(cat "/proc/sys/net/ipv6/conf/${ipv6_device:-$gwi}/disable_ipv6" 2>/dev/null)" = 0 ]; }
 
 need_return_traffic() { [ "$gwo" != none ] || fail "needs return traffic, but gwlbtun runs with --no-return"; }
 
@@ -189,11 +190,12 @@ set_sysctl() {
 enable_forwarding() {
   set_sysctl ipv4/ip_forward 1
   has_ipv6 || return 0
-  # A forwarding host ignores router advertisements, and loses the IPv6 default route that it has from one, unless accept_ra is 2.
+  # A forwarding host ignores router advertisements, and loses the IPv6 default route that it has from one, unless accept_ra is 2. One
+  # that has just started may have none yet: then it will come from where the IPv4 one leads.
   local device file
-  for device in $(ip -6 -o route show default proto ra | devices_of_routes | sort -u); do
+  for device in $({ ip -6 -o route show default proto ra && ip -4 -o route show default; } | devices_of_routes | sort -u); do
     file=/proc/sys/net/ipv6/conf/$device/accept_ra
-    if [ "$(cat "$file")" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
+    if [ "$(cat "$file" 2>/dev/null)" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
   done
   set_sysctl ipv6/conf/all/forwarding 1
 }

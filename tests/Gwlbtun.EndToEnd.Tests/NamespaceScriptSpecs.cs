@@ -80,6 +80,18 @@ public sealed class NamespaceScriptSpecs : ApplianceSpecs
     }
 
     [Fact]
+    public async Task Should_serve_IPv6_where_new_interfaces_are_made_without_it()
+    {
+        var server = Lab.AddServerBehindLeg(v6: true);
+        var flows = Flows(v6: true);
+        Lab.Appliance.Execute("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+        Variables["HOOK_UPLINK"] = "leg";
+        await StartAsync("create-netns-nat.sh");
+        using (new UdpServer(server, flows.All[0].Server, GwlbFlow.DefaultServerPort, question => question))
+            await flows.ExchangeAsync();
+    }
+
+    [Fact]
     public async Task Should_route_back_as_without_namespaces()
     {
         var before = Snapshots();
