@@ -15,7 +15,7 @@ public class BenchSpecs(ITestOutputHelper output)
     [Fact]
     public void Should_measure_ours_and_the_floor_and_leave_nothing_behind()
     {
-        (int exitCode, string said, int id) = Bench("--quick", "--cases", "small,nat,no-return", "--pairs", "1", "--seconds", "1", "--topology", "nic");
+        (int exitCode, string said, int id) = Bench("--quick", "--cases", "small,nat,no-return,latency-gc", "--pairs", "1", "--seconds", "1", "--topology", "nic");
         output.WriteLine(said);
 
         Assert.Equal(0, exitCode);
@@ -28,6 +28,7 @@ public class BenchSpecs(ITestOutputHelper output)
         Assert.InRange(Median(small, "floor", "kilopacketsPerSecond"), 1, double.MaxValue);
         Assert.InRange(Median(Case(root, "nat"), "ours", "kilopacketsPerSecond"), 1, double.MaxValue);
         Assert.InRange(Median(Case(root, "no-return"), "ours", "kilopacketsPerSecond"), 1, 31);
+        Assert.InRange(Median(Case(root, "latency-gc"), "ours", "kilopacketsPerSecond"), 1, 21);
         Assert.Contains("small (nic)", XElement.Load(Path.Combine(_results, "benchmark.svg")).Value, StringComparison.Ordinal);
         Assert.DoesNotContain($"gwbench-{id}-", string.Join(' ', Directory.GetFiles("/run/netns")), StringComparison.Ordinal);
     }

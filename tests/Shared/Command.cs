@@ -19,6 +19,7 @@ internal static class Command
     public static (int ExitCode, string Output, string Errors) Try(params string[] command)
     {
         using Process process = Start(command);
+        process.StandardInput.Close();
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
@@ -42,7 +43,7 @@ internal static class Command
         }
     }
 
-    /// <summary>How a command is started whose output is to be read, and that has nothing to read.</summary>
+    /// <summary>How a command is started whose output is to be read, and that reads what it is given.</summary>
     public static ProcessStartInfo StartInfo(IReadOnlyList<string> command) =>
         new(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
 }

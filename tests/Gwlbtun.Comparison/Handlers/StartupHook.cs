@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 /// <summary>
 /// What the .NET runtime of a handler calls before its own program, because DOTNET_STARTUP_HOOKS names this assembly: has it collect its whole heap (every generation, all threads
 /// stopped) once a second. The runtime looks for this name, outside any namespace: https://github.com/dotnet/runtime/blob/main/docs/design/features/host-startup-hook.md
@@ -8,7 +10,7 @@ internal static class StartupHook
     public const string CountVariable = "COMPARE_COLLECTIONS";
 
     // A little less than a second: a run of one second has one for certain.
-    private const int IntervalMs = 900;
+    private static readonly TimeSpan _interval = TimeSpan.FromMilliseconds(900);
 
     public static void Initialize()
     {
@@ -21,9 +23,10 @@ internal static class StartupHook
 
     private static void CollectForEver(string file)
     {
-        while (true)
+        for (long next = Stopwatch.GetTimestamp(); ; next += (long)(_interval.TotalSeconds * Stopwatch.Frequency))
         {
-            Thread.Sleep(IntervalMs);
+            TimeSpan left = TimeSpan.FromSeconds((double)(next - Stopwatch.GetTimestamp()) / Stopwatch.Frequency);
+            Thread.Sleep(left > TimeSpan.Zero ? left : TimeSpan.Zero);
             GC.Collect();
             File.AppendAllText(file, ".");
         }
