@@ -9,25 +9,24 @@ namespace Gwlbtun.Native.Forwarding;
 internal sealed class FullQueuePatience
 {
     private const int WaitMs = 1;
-    private const int MostWaits = 10;
-    private const long WindowMs = 100;
+    private const int MostWaits = 50;
+    private const long EarnEveryMs = 10;
 
-    private long _windowStart = -WindowMs;
-    private int _waitsLeft;
+    private long _earnedMs = Environment.TickCount64;
+    private long _waits = MostWaits;
+
+    /// <summary>Waits for nothing once: the first real wait then finds nothing left to bind, which allocates.</summary>
+    public FullQueuePatience() => Poll.Sleep(0);
 
     /// <summary>Waits a moment; false, and at once, when it has waited enough of late.</summary>
     public bool TryWait()
     {
-        var now = Environment.TickCount64;
-        if (now - _windowStart >= WindowMs)
-        {
-            _windowStart = now;
-            _waitsLeft = MostWaits;
-        }
-
-        if (_waitsLeft == 0)
+        var earned = (Environment.TickCount64 - _earnedMs) / EarnEveryMs;
+        _earnedMs += earned * EarnEveryMs;
+        _waits = Math.Min(MostWaits, _waits + earned);
+        if (_waits == 0)
             return false;
-        _waitsLeft--;
+        _waits--;
         Poll.Sleep(WaitMs);
         return true;
     }
