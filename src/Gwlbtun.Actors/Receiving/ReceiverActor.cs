@@ -30,6 +30,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private Seating? _seating;
     private ProcessorTimes _times;
     private bool _isLookingAtCores;
+    private bool _isStillBehind;
     private TimeSpan _processTime;
     private bool _isMoving;
     private bool _isReseatDue;
@@ -130,6 +131,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void OnBacklog()
     {
+        // It tells more often than that look takes.
+        _isStillBehind = _isLookingAtCores;
         if (_isLookingAtCores || _seating is not { CanSpread: true })
             return;
         _isLookingAtCores = true;
@@ -140,7 +143,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private void OnLookAtCores()
     {
         _isLookingAtCores = false;
-        if (_isMoving || _isStopping || _seating is not { CanSpread: true }
+        if (!_isStillBehind || _isMoving || _isStopping || _seating is not { CanSpread: true }
             || ProcessorTimes.Read(_cores).IdleShareSince(_times) * _cores.Count < Seating.IdleCoresToSpread)
             return;
         _seating.Spread();
