@@ -9,8 +9,8 @@ namespace Gwlbtun.Native.Offload;
 /// </summary>
 internal sealed unsafe class OffloadProbe : IDisposable
 {
-    // A name of its own for each process, in 15 bytes.
-    private static readonly string _deviceName = $"gwprobe{Environment.ProcessId}";
+    // At random, in 15 bytes: processes of several containers may have the same number, and share a network.
+    private static readonly string _deviceName = $"gwprobe{Random.Shared.Next(1 << 28):x}";
     private const int Mtu = 8500;
     private const int QueueLength = 64;
     private const int BufferBytes = VirtioNetHeader.Length + ushort.MaxValue;
