@@ -93,7 +93,7 @@ public abstract partial class DataThread
     /// For a rider, after it has written packets: lets its carrier take turns meanwhile, as many as so many packets need, or fewer when nothing is ready. Else they
     /// would wait for as long as the rider goes on, in a queue that does not hold as many.
     /// </summary>
-    /// <param name="packets">How many were written; a super-packet is one.</param>
+    /// <param name="packets">How many were written. What goes in as a super-packet may come back as so many.</param>
     /// <param name="expected">Those of them that are likely back already.</param>
     /// <param name="budget">How many make a turn.</param>
     private protected void LetCarrierTurn(int packets, ReadOnlySpan<ExpectedReturn> expected, int budget)

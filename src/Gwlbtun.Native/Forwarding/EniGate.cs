@@ -223,7 +223,7 @@ public sealed unsafe class EniGate : IDisposable
                     _ = GwlbGeneveHeader.TryParse(datagram, out packet.Geneve);
                     _ = packet.ReadInner(datagram.Length);
                     packet.Prefetch(Matcher);
-                    if (port.Deliver(packet, queue, Counters.ByGate, now))
+                    if (port.Deliver(packet, queue, Counters.ByGate, now) != WriteOutcome.DeviceFailed)
                         continue;
                 }
 

@@ -6,6 +6,9 @@ internal struct ExpectedReturn
     /// <summary>Where they are to be read.</summary>
     public QueueBinding Queue;
 
-    /// <summary>How many; a super-packet is one.</summary>
+    /// <summary>In how many writes: as many reads get them, if super-packets come back whole.</summary>
+    public int Writes;
+
+    /// <summary>How many: as many reads as it may take at most.</summary>
     public int Packets;
 }

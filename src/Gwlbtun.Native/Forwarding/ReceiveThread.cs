@@ -20,7 +20,7 @@ public sealed unsafe class ReceiveThread : DataThread
     private const int PacketsAtOnce = 256;
 
     private const int FullBatchesToTell = 16;
-    private const int TellEveryMs = 250;
+    private const int TellEveryMs = 40;
 
     // Of the receive buffer. Less is an ordinary burst.
     private const double MostWaiting = 1.0 / 16;
@@ -49,10 +49,10 @@ public sealed unsafe class ReceiveThread : DataThread
     private int _stagedCount;
     private int _taken;
 
-    // Writes of the batch, and those of them that have likely come back in the thread that this one rides on.
+    // Packets of the batch that were written, and those of them that have likely come back in the thread that this one rides on.
     private readonly ExpectedReturn[] _expected = new ExpectedReturn[PacketsAtOnce];
     private int _expectedCount;
-    private int _writes;
+    private int _written;
 
     // Batches one after the other that left something behind, and when that was told.
     private int _fullBatches;
@@ -86,6 +86,8 @@ public sealed unsafe class ReceiveThread : DataThread
         _packets = new ReceivedPacket[PacketsAtOnce];
         _gates = new EniGate?[PacketsAtOnce];
         _order = new ulong[PacketsAtOnce];
+        // Once now: what the runtime makes for the first time that it sorts, it makes on this thread.
+        _order.AsSpan().Sort();
         _coalescer = new Coalescer(options.Offloads.Into, PacketsAtOnce);
         _staged = new StagedPacket[PacketsAtOnce];
         Epoll.Add(socket.Handle, SocketToken).OrThrow("watch the receive socket");
@@ -231,9 +233,9 @@ public sealed unsafe class ReceiveThread : DataThread
         _inHand -= _taken;
         _taken = 0;
         _isMixed = false;
-        if (IsRiding && _writes > 0)
-            LetCarrierTurn(_writes, _expected.AsSpan(0, _expectedCount), _budget);
-        _writes = _expectedCount = 0;
+        if (IsRiding && _written > 0)
+            LetCarrierTurn(_written, _expected.AsSpan(0, _expectedCount), _budget);
+        _written = _expectedCount = 0;
     }
 
     private void Stage(TunnelPort port, in ReceivedPacket packet, int index, long now)
@@ -252,7 +254,7 @@ public sealed unsafe class ReceiveThread : DataThread
         if (outcome != WriteOutcome.DeviceFailed && (outcome == WriteOutcome.Written || count == 1))
         {
             if (outcome == WriteOutcome.Written)
-                NoteWritten(port);
+                NoteWritten(port, _coalescer.CountOf(group));
             var counters = port.Gate.Counters.ByReceiveThread(Index);
             for (var member = first; member >= 0; member = _coalescer.NextOf(member))
                 counters->CountDelivery(outcome, _staged[member].Unlearned, _packets[_staged[member].Packet].Inner.Length, now);
@@ -264,16 +266,23 @@ public sealed unsafe class ReceiveThread : DataThread
         {
             ref readonly var packet = ref _packets[_staged[member].Packet];
             // A super-packet that the kernel does not want is taken one by one.
-            if (outcome == WriteOutcome.DeviceFailed || !port.Deliver(packet, Queue, port.Gate.Counters.ByReceiveThread(Index), now))
+            if (outcome == WriteOutcome.DeviceFailed || !TryDeliver(port, packet, port.Gate.Counters.ByReceiveThread(Index), now))
                 DeliverLater(packet, now);
-            else
-                NoteWritten(port);
         }
     }
 
-    private void NoteWritten(TunnelPort port)
+    // False when the device has failed.
+    private bool TryDeliver(TunnelPort port, in ReceivedPacket packet, CounterBlock* counters, long now)
     {
-        _writes++;
+        var outcome = port.Deliver(packet, Queue, counters, now);
+        if (outcome == WriteOutcome.Written)
+            NoteWritten(port, packets: 1);
+        return outcome != WriteOutcome.DeviceFailed;
+    }
+
+    private void NoteWritten(TunnelPort port, int packets)
+    {
+        _written += packets;
         if (!IsRiding || port.ReturnsAtOnce(Queue) is not { } queue)
             return;
         if (queue.Place >= _expectedCount || _expected[queue.Place].Queue != queue)
@@ -282,7 +291,8 @@ public sealed unsafe class ReceiveThread : DataThread
             _expected[queue.Place] = new() { Queue = queue };
         }
 
-        _expected[queue.Place].Packets++;
+        _expected[queue.Place].Writes++;
+        _expected[queue.Place].Packets += packets;
     }
 
     // Whether there is a packet to deliver; a refusal is counted.
@@ -339,7 +349,7 @@ public sealed unsafe class ReceiveThread : DataThread
             if (port is null)
                 return;
             packet.Prefetch(gate.Matcher);
-            if (port.Deliver(packet, Queue, counters, now))
+            if (TryDeliver(port, packet, counters, now))
                 return;
         }
     }

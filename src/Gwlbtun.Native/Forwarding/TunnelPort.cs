@@ -141,8 +141,8 @@ public sealed unsafe class TunnelPort : IDisposable
     /// <param name="queue">Which queue of the device to write through.</param>
     /// <param name="counters">Where to count.</param>
     /// <param name="nowMs">Milliseconds of <see cref="Environment.TickCount64"/>.</param>
-    /// <returns>False when the device has failed: the packet is not delivered, and not counted.</returns>
-    internal bool Deliver(in ReceivedPacket packet, int queue, CounterBlock* counters, long nowMs)
+    /// <returns>What became of it. When the device has failed the packet is not counted.</returns>
+    internal WriteOutcome Deliver(in ReceivedPacket packet, int queue, CounterBlock* counters, long nowMs)
     {
         var unlearned = Learn(packet, nowMs);
         var start = packet.Datagram + packet.Geneve.Length - VirtioNetHeader.Length;
@@ -153,11 +153,11 @@ public sealed unsafe class TunnelPort : IDisposable
         if (outcome == WriteOutcome.DeviceFailed)
         {
             Unsafe.WriteUnaligned(start, before);
-            return false;
+            return outcome;
         }
 
         counters->CountDelivery(outcome, unlearned, packet.Inner.Length, nowMs);
-        return true;
+        return outcome;
     }
 
     /// <summary>Writes a packet or super-packet, virtio header first, into the ingress device. A failed device is reported.</summary>

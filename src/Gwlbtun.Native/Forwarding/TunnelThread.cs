@@ -30,6 +30,9 @@ public sealed unsafe class TunnelThread : DataThread
     private QueueBinding? _reading;
     private int _inHand;
 
+    // How many more packets than reads there have been, because of super-packets.
+    private long _beyondReads;
+
     // Written under the lock, entries and array alike; read by the thread without it. A token is an index and a generation.
     private volatile QueueBinding?[] _bindings = new QueueBinding?[8];
     private uint _generation;
@@ -114,10 +117,14 @@ public sealed unsafe class TunnelThread : DataThread
         var taken = 0;
         foreach (ref readonly var returns in expected)
         {
-            var drained = Drain(returns.Queue, returns.Packets, now);
-            if (drained == 0)
+            var beyond = _beyondReads;
+            var reads = Drain(returns.Queue, returns.Writes, now);
+            if (reads == 0)
                 returns.Queue.Port.NoteReturnsAtOnce(Index, null);
-            taken += drained;
+            // The device, or a device on the way, has taken super-packets apart.
+            else if (reads == returns.Writes && returns.Packets - reads - (_beyondReads - beyond) is > 0 and var left)
+                reads += Drain(returns.Queue, (int)left, now);
+            taken += reads + (int)(_beyondReads - beyond);
         }
 
         _return.Flush();
@@ -268,6 +275,7 @@ public sealed unsafe class TunnelThread : DataThread
             return false;
         }
 
+        _beyondReads += segments.Count - 1;
         Count(binding, packet.Inner.Length + ((segments.Count - 1) * segments.HeaderLength), now, (uint)segments.Count);
         _return.Append(packet.Start, segments, header, path, binding.Counters);
         return true;

@@ -10,6 +10,7 @@ namespace Gwlbtun.Native.Tests.Forwarding;
 public unsafe class ForwardingSpecs
 {
     private const ulong Eni = 0x0b8ee1d4db0c51c0;
+    private const ulong Enis = 3;
 
     [Fact]
     public void Should_return_the_inner_packet_behind_its_own_Geneve_header() => NetworkNamespace.Run(() =>
@@ -41,10 +42,11 @@ public unsafe class ForwardingSpecs
     });
 
     [Fact]
-    public void Should_allocate_nothing_on_data_threads_while_a_million_packets_pass() => NetworkNamespace.Run(() =>
+    public void Should_allocate_nothing_on_data_threads_while_a_million_packets_of_several_endpoints_pass() => NetworkNamespace.Run(() =>
     {
         using var lab = new ForwardingLab();
-        _ = lab.Establish(Eni);
+        for (var eni = Eni; eni < Eni + Enis; eni++)
+            _ = lab.Establish(eni);
         DataThread[] threads = [.. lab.Receivers, .. lab.Pool.Threads];
         // Long enough for the runtime to compile the packet path in its last form, which costs a thread a few bytes once.
         Pump(lab, 300_000);
@@ -308,7 +310,7 @@ public unsafe class ForwardingSpecs
 
     private static void Pump(ForwardingLab lab, int packets)
     {
-        var burst = Enumerable.Range(0, 64).Select(i => ForwardingLab.Datagram(Eni, 1, source: $"0a0000{i + 1:x2}")).ToArray();
+        var burst = Enumerable.Range(0, 64).Select(i => ForwardingLab.Datagram(Eni + ((ulong)i % Enis), 1, source: $"0a0000{i + 1:x2}")).ToArray();
         var sent = 0;
         var returned = 0;
         var last = Environment.TickCount64;

@@ -81,6 +81,23 @@ public sealed partial class OffloadForwardingSpecs
         Assert.Equal(before, threads.Select(thread => thread.AllocatedBytes));
     });
 
+    /// <summary>Then each write brings back more packets than reads that get super-packets would take, into a queue that holds fewer than come in all.</summary>
+    [Fact]
+    public void Should_lose_nothing_when_what_goes_in_merged_comes_back_in_pieces() => NetworkNamespace.Run(() =>
+    {
+        const int moreThanAQueueHolds = 12_000;
+        using var lab = new ForwardingLab(_options with { Offloads = OffloadFeatures.All with { OutOf = MergeKinds.None } });
+        var port = lab.Establish(Eni);
+        lab.StopReceivers();
+        lab.Send(new NumberedPackets(lab).Next(moreThanAQueueHolds));
+        lab.Receivers.Add(lab.StartReceiver(0));
+        lab.Receivers[0].RequestStop();
+
+        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.Equal(Enumerable.Range(1, moreThanAQueueHolds), lab.ReceiveReturned(moreThanAQueueHolds).Select(ForwardingLab.SequenceOf));
+        AssertMerged(port, moreThanAQueueHolds);
+    });
+
     private static void AssertMerged(TunnelPort port, int packets)
     {
         // A super-packet is one to the device; to our own counters it is what it is made of.
@@ -142,6 +159,9 @@ public sealed partial class OffloadForwardingSpecs
                 Assert.True(Environment.TickCount64 - lastMs < 5000, $"{inFlight.Count} packets did not come back. {lab.DescribeDrops()}");
             }
         }
+
+        /// <summary>The next so many.</summary>
+        public byte[][] Next(int count) => [.. Enumerable.Range(0, count).Select(_ => Number(_next++))];
 
         private unsafe void Take(ref ReceivedDatagram datagram, HashSet<int> inFlight)
         {
