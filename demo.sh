@@ -18,7 +18,7 @@ client=$prefix-$$-client server=$prefix-$$-server gwlb=$prefix-$$-gwlb appliance
 health_port=8060
 gwlbtun=artifacts/gwlbtun/gwlbtun
 emulator=artifacts/emulator/gwlb-emulator
-pids=() failures=()
+pids=() servers=() failures=()
 folder=
 
 inside() { ip netns exec "$@"; }
@@ -36,6 +36,8 @@ clean_up() {
   local code=$? pid
   trap '' INT TERM HUP
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+  # The servers have nothing to tidy up, and Ctrl-C has reached them already: on a second signal that it handles iperf3 may never end.
+  for pid in "${servers[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
   remove_namespaces "$$-"
   rm -rf "$folder"
@@ -151,7 +153,9 @@ serve() {
   else
     start web "$server" busybox httpd -f -p 8000 -h "$folder/www"
   fi
+  servers+=("$started")
   start iperf "$server" iperf3 -s
+  servers+=("$started")
 }
 
 try_ping() { inside "$client" ping -q -c 10 -i 0.05 -W 5 -s 8400 -M "do" "$1" | grep -o '[0-9]* received.* loss' | grep ' 0% '; }
