@@ -1,8 +1,9 @@
 #!/bin/bash
 # For tunnel.netns = per-endpoint: a leg from the endpoint's network namespace to gwlbtun's own. What comes in on gwi leaves
 # over the leg and by this host's uplink with the host's own address (NAT), and the replies go back to the load balancer
-# through gwo. Each endpoint has routes and connection tracking of its own, so that clients of several may have the same
-# addresses, and no packet is marked. On EC2 the instance needs its source/destination check off.
+# through gwo; IPv4 alone where the uplink has IPv6 switched off. Each endpoint has routes and connection tracking of its
+# own, so that clients of several may have the same addresses, and no packet is marked. On EC2 the instance needs its
+# source/destination check off.
 #
 # Settings, beside those of hook-functions.sh:
 #   HOOK_LEG_CIDR      IPv4 addresses of the legs, a /30 for each endpoint     (169.254.64.0/18; AWS's own are above it)

@@ -191,9 +191,12 @@ enable_forwarding() {
   set_sysctl ipv4/ip_forward 1
   has_ipv6 || return 0
   # A forwarding host ignores router advertisements, and loses the IPv6 default route that it has from one, unless accept_ra is 2. One
-  # that has just started may have none yet: then it will come from where the IPv4 one leads.
+  # that has just started may have none yet: then it will come from where the IPv4 one leads. A host that forwards already has had its choice.
   local device file
-  for device in $({ ip -6 -o route show default proto ra && ip -4 -o route show default; } | devices_of_routes | sort -u); do
+  for device in $({
+    ip -6 -o route show default proto ra
+    [ "$(cat /proc/sys/net/ipv6/conf/all/forwarding)" = 1 ] || ip -4 -o route show default
+  } | devices_of_routes | sort -u); do
     file=/proc/sys/net/ipv6/conf/$device/accept_ra
     if [ "$(cat "$file" 2>/dev/null)" = 1 ]; then echo 2 >"$file" || say "cannot set $file to 2" >&2; fi
   done
@@ -270,7 +273,8 @@ find_uplink() {
   [ -n "$uplink" ] || fail "no default route to take the uplink from: set HOOK_UPLINK"
 }
 
-devices_of_routes() { sed -n 's/.* dev \([^ ]*\).*/\1/p'; }
+# All of a route with several next hops.
+devices_of_routes() { grep -o ' dev [^ ]*' | cut -d ' ' -f 3 || true; }
 
 # Routes what comes in on gwi by this host's own tables.
 route_out_of_uplink() {
