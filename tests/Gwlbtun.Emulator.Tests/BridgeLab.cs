@@ -38,11 +38,21 @@ internal sealed class BridgeLab : IDisposable
 
     public BridgeReport Report { get; }
 
+    /// <summary>How far its packets have come, for when one is missed.</summary>
+    public string Describe() => string.Join('\n', [
+        Describe("client", Client, Bridge.Client),
+        Describe("server", Server, Bridge.Server),
+        $"bridge: {Bridge.SendErrors} not sent, {Bridge.ReceiveOverflows} overflowed, {Bridge.Ignored} ignored, {string.Join(", ", Report.Objections())}",
+    ]);
+
     public void Stop()
     {
         _stop.Cancel();
         _thread.Join();
     }
+
+    private static string Describe(string name, Place place, Side side) =>
+        $"{name}: {side.PacketsSent} sent, {side.PacketsDelivered} delivered, {side.DeliveryErrors} refused\n{place.Namespace.Run("nstat", "-a", "-s")}";
 
     public void Dispose()
     {
