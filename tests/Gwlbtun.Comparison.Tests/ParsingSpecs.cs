@@ -9,7 +9,11 @@ public class ParsingSpecs
 {
     [Fact]
     public void Should_count_as_busy_what_is_neither_idle_nor_waiting() =>
-        Assert.Equal(TimeSpan.FromMilliseconds(10 * (100 + 20 + 300 + 6 + 7)), ProcessorClock.ParseMachine("cpu  100 20 300 4000 50 6 7 8 9 10"));
+        Assert.Equal(
+            new MachineTime(Ticks(100 + 20 + 300 + 6 + 7), Ticks(8), Ticks(100 + 20 + 300 + 4000 + 50 + 6 + 7 + 8)),
+            MachineTime.Parse("cpu  100 20 300 4000 50 6 7 8 9 10"));
+
+    private static TimeSpan Ticks(long ticks) => TimeSpan.FromMilliseconds(10 * ticks);
 
     [Fact]
     public void Should_read_how_much_memory_a_process_has() =>
@@ -31,6 +35,35 @@ public class ParsingSpecs
 
     [Fact]
     public void Should_count_no_arrivals_before_there_is_a_discipline() => Assert.Equal(0, ArrivalCounter.Parse(""));
+
+    [Fact]
+    public void Should_read_what_a_link_has_dropped_in_each_direction() =>
+        Assert.Equal((3, 5), LossSites.OfLink(
+            """
+            Inter-|   Receive                                                |  Transmit
+             face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+                lo:       1       2    0    9    0     0          0         0        1       2    0    9    0     0       0          0
+            uplink: 1230000    4560    1    3    2     0          0         0  7890000    1230    4    5    6     7       8          9
+            """,
+            "uplink"));
+
+    [Fact]
+    public void Should_read_what_udp_sockets_had_no_room_for() =>
+        Assert.Equal(12, LossSites.OfSockets(
+            """
+            Tcp: InErrs
+            Tcp: 4
+            Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors
+            Udp: 2985 428 13 666162 12 7 0 0 0
+            UdpLite: InDatagrams RcvbufErrors
+            UdpLite: 0 1
+            """));
+
+    [Fact]
+    public void Should_read_what_a_handler_says_that_it_has_dropped() =>
+        Assert.Equal(
+            [("sendQueueFull", 7L), ("noFlow", 2L)],
+            LossSites.OfReport("<p>Dropped: 3 packets, sendQueueFull</p>\nDropped: 2 packets, noFlow\nDropped: 9 packets, kernelChatter\nDropped: 4 packets, sendQueueFull\n"));
 
     [Fact]
     public void Should_say_which_cases_there_are_when_asked_for_another()

@@ -75,12 +75,46 @@ public class ReportSpecs
         Assert.Empty(Report(Good(300), bad).Objections);
     }
 
+    [Fact]
+    public void Should_say_how_often_the_host_of_the_machine_disturbed_and_how_much_at_most()
+    {
+        StringWriter quiet = new(), output = new();
+
+        ConsoleTable.Write(quiet, Report(Good(300) with { StolenShare = 0.02 }, Good(100)).Cases[0]);
+        ConsoleTable.Write(output, Report(Good(300) with { StolenShare = 0.01 }, Good(100), disturbed: [Good(30) with { StolenShare = 0.2 }]).Cases[0]);
+
+        Assert.DoesNotContain("host", quiet.ToString(), StringComparison.Ordinal);
+        Assert.Contains("repeated because the host took more than 2 % of the processors: 1 pair; of the runs above it took 1.0 % at most", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Should_say_who_has_dropped_what_was_lost()
+    {
+        Measurement lossy = Good(30) with { Lost = 3, LossSites = new Dictionary<string, long> { ["handler: sendQueueFull"] = 2, ["appliance: link, sent"] = 2 } };
+
+        string objection = Assert.Single(Report(lossy, peer: null, disturbed: [lossy with { Lost = 1 }]).Objections);
+
+        Assert.Equal("small (nic): 4 packets lost: handler: sendQueueFull 4, appliance: link, sent 4", objection);
+    }
+
+    [Fact]
+    public void Should_object_to_what_a_disturbed_run_has_lost_as_to_any_other() =>
+        Assert.Equal("small (nic): 3 packets lost", Assert.Single(Report(Good(300), peer: null, disturbed: [Good(30) with { Lost = 3 }]).Objections));
+
+    [Fact]
+    public void Should_say_which_cases_have_no_figures_of_the_peer()
+    {
+        Assert.Equal("small (nic): the peer gave no figures", Assert.Single(Report(Good(300), new Measurement { Failure = "never answered" }).Unmeasured));
+        Assert.Empty(Report(Good(300), Good(100)).Unmeasured);
+        Assert.Empty(Report(Good(300), peer: null).Unmeasured);
+    }
+
     private static IEnumerable<double> Bars(XElement chart, string colour) => chart.Elements(_svg + "rect")
         .Where(bar => (string?)bar.Attribute("fill") == colour && (int)bar.Attribute("height")! > 10).Select(bar => (double)bar.Attribute("width")!);
 
     private static Measurement Good(double kpps) => new() { PacketsPerSecond = kpps * 1e3, HandlerMicroseconds = 5, Sent = 10, Returned = 10 };
 
-    private static BenchmarkReport Report(Measurement ours, Measurement? peer, string name = "small")
+    private static BenchmarkReport Report(Measurement ours, Measurement? peer, string name = "small", IReadOnlyList<Measurement>? disturbed = null)
     {
         BenchmarkCase load = CaseCatalog.Named(name);
         BenchmarkReport report = new(
@@ -88,7 +122,7 @@ public class ReportSpecs
         Dictionary<string, IReadOnlyList<Measurement>> runs = new() { [Subject.Ours] = [ours] };
         if (peer is not null)
             runs[Subject.Peer] = [peer];
-        report.Add(new CaseReport(load, Topology.Nic, runs));
+        report.Add(new CaseReport(load, Topology.Nic, runs, new Dictionary<string, IReadOnlyList<Measurement>> { [Subject.Ours] = disturbed ?? [] }));
         return report;
     }
 }

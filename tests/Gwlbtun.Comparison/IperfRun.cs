@@ -61,6 +61,7 @@ internal sealed class IperfRun(BenchmarkNetwork network, Handler handler, Cancel
             GigabitsPerSecond = bits / 1e9,
             HandlerMicroseconds = expense.HandlerMicroseconds(returned),
             MachineMicroseconds = expense.MachineMicroseconds(returned),
+            StolenShare = expense.StolenShare,
             // TCP fills queues until something is dropped: what was sent and did not come back is no fault.
             Sent = sides.Sum(side => side.GetProperty("packetsSent").GetInt64()),
             Returned = returned,

@@ -3,4 +3,6 @@ using Gwlbtun.Comparison.CommandLine;
 
 // A run that is broken off still removes what it made.
 InvocationConfiguration patient = new() { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) };
-return await CompareCommand.Create().Parse(args).InvokeAsync(patient);
+ParseResult parsed = CompareCommand.Create().Parse(args);
+int exitCode = await parsed.InvokeAsync(patient);
+return parsed.Errors.Count == 0 ? exitCode : CompareCommand.CannotRun;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Runtime.InteropServices;
 using Gwlbtun.Comparison.Measuring;
 using Gwlbtun.Comparison.Network;
@@ -11,7 +12,7 @@ namespace Gwlbtun.Comparison.Handlers;
 /// <summary>A handler that runs in the appliance's namespace; ended when disposed of.</summary>
 internal sealed partial class Handler : IDisposable
 {
-    private const string HealthPort = "8060";
+    private const int HealthPort = 8060;
     private const int LinesKept = 20;
     private const double BytesPerMegabyte = 1 << 20;
 
@@ -31,6 +32,9 @@ internal sealed partial class Handler : IDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>Where it reports its health, in its own namespace.</summary>
+    public IPEndPoint HealthEnd { get; } = new(IPAddress.Loopback, HealthPort);
+
     public int ProcessId => _process.Id;
 
     public bool IsAlive => !_process.HasExited;
@@ -46,7 +50,7 @@ internal sealed partial class Handler : IDisposable
     public static Handler Start(HandlerProgram program, BenchmarkNetwork network, Hook hook, bool returnsNothing)
     {
         // ip(8) becomes the program: the process is the handler's own.
-        string[] command = ["ip", "netns", "exec", network.Appliance, program.Path, "-c", hook.Path, "-r", hook.Path, "-p", HealthPort];
+        string[] command = ["ip", "netns", "exec", network.Appliance, program.Path, "-c", hook.Path, "-r", hook.Path, "-p", $"{HealthPort}"];
         Handler handler = new(Command.Start(returnsNothing && program.HasNoReturnOption ? [.. command, "--no-return"] : command, hook.Environment));
         Stopwatch waited = Stopwatch.StartNew();
         while (handler.IsAlive && !handler.Listens() && waited.Elapsed < _listensWithin)

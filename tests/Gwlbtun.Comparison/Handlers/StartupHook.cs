@@ -23,7 +23,8 @@ internal static class StartupHook
 
     private static void CollectForEver(string file)
     {
-        for (long next = Stopwatch.GetTimestamp(); ; next += (long)(_interval.TotalSeconds * Stopwatch.Frequency))
+        // By the clock, so that how long a collection takes does not add up; none is made up for.
+        for (long next = Stopwatch.GetTimestamp(); ; next = Math.Max(next + (long)(_interval.TotalSeconds * Stopwatch.Frequency), Stopwatch.GetTimestamp()))
         {
             TimeSpan left = TimeSpan.FromSeconds((double)(next - Stopwatch.GetTimestamp()) / Stopwatch.Frequency);
             Thread.Sleep(left > TimeSpan.Zero ? left : TimeSpan.Zero);

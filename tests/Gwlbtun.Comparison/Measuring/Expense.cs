@@ -6,13 +6,13 @@ namespace Gwlbtun.Comparison.Measuring;
 internal sealed class Expense
 {
     private readonly Handler? _handler;
-    private TimeSpan _ofMachine;
+    private MachineTime _ofMachine;
     private TimeSpan? _ofHandler;
 
     private Expense(Handler? handler)
     {
         _handler = handler;
-        _ofMachine = ProcessorClock.OfMachine();
+        _ofMachine = MachineTime.Read();
         _ofHandler = OfHandler();
     }
 
@@ -21,7 +21,7 @@ internal sealed class Expense
     /// <summary>The while is over.</summary>
     public void End()
     {
-        _ofMachine = ProcessorClock.OfMachine() - _ofMachine;
+        _ofMachine = MachineTime.Read() - _ofMachine;
         _ofHandler = OfHandler() - _ofHandler;
     }
 
@@ -29,7 +29,10 @@ internal sealed class Expense
     public double? HandlerMicroseconds(long packets) => packets == 0 ? null : _ofHandler?.TotalMicroseconds / packets;
 
     /// <summary>Everybody's for each packet; null without packets.</summary>
-    public double? MachineMicroseconds(long packets) => packets == 0 ? null : _ofMachine.TotalMicroseconds / packets;
+    public double? MachineMicroseconds(long packets) => packets == 0 ? null : _ofMachine.Busy.TotalMicroseconds / packets;
+
+    /// <summary>The part of the processors' time that the host of this virtual machine took away meanwhile, 0 to 1.</summary>
+    public double StolenShare => _ofMachine.Total == TimeSpan.Zero ? 0 : _ofMachine.Stolen / _ofMachine.Total;
 
     private TimeSpan? OfHandler() => _handler?.IsAlive == true ? _handler.ProcessorTime : null;
 }

@@ -3,6 +3,9 @@ namespace Gwlbtun.Comparison.Measuring;
 /// <summary>The figures of one run. Null is what the case or the subject does not have.</summary>
 internal sealed record Measurement
 {
+    /// <summary>What the host may take of the processors' time before a run counts as disturbed.</summary>
+    public const double MostStolen = 0.02;
+
     public double? PacketsPerSecond { get; init; }
 
     /// <summary>Of inner packets.</summary>
@@ -20,11 +23,20 @@ internal sealed record Measurement
 
     public double? ResidentMegabytes { get; init; }
 
+    /// <summary>The part of the processors' time that the host of this virtual machine took away, 0 to 1.</summary>
+    public double StolenShare { get; init; }
+
+    /// <summary>Whether that was so much that the run's whole pair is to be measured again.</summary>
+    public bool IsDisturbed => StolenShare > MostStolen;
+
     public long Sent { get; init; }
 
     public long Returned { get; init; }
 
     public long Lost { get; init; }
+
+    /// <summary>Who says that he has dropped packets, where some were lost.</summary>
+    public IReadOnlyDictionary<string, long> LossSites { get; init; } = new Dictionary<string, long>();
 
     public long Wrong { get; init; }
 

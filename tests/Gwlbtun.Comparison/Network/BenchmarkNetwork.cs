@@ -14,7 +14,9 @@ internal sealed class BenchmarkNetwork : IDisposable
     /// <summary>The appliance's second leg.</summary>
     public const string Leg = "leg";
 
-    private const string Uplink = "uplink";
+    /// <summary>Both ends of the link between load balancer and appliance.</summary>
+    public const string Uplink = "uplink";
+
     private const string Mtu = "9001"; // of a VPC
     private const string LegAddress = "198.51.100.1/24";
     private const string ServerAddress = "198.51.100.2";

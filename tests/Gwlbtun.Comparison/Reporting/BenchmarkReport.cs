@@ -18,6 +18,11 @@ internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<s
 
     public IEnumerable<string> Objections => _cases.SelectMany(one => one.Objections());
 
+    /// <summary>Cases without a figure of the peer's.</summary>
+    public IEnumerable<string> Unmeasured => _cases
+        .Where(one => one.Runs.ContainsKey(Subject.Peer) && one.Median(Subject.Peer, Metric.Throughput) is null)
+        .Select(one => $"{one.Label}: the peer gave no figures");
+
     public void Add(CaseReport report) => _cases.Add(report);
 
     /// <summary>Writes benchmark.json and benchmark.svg.</summary>
@@ -39,6 +44,7 @@ internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<s
         unavailable,
         good = !Objections.Any(),
         objections = Objections,
+        unmeasured = Unmeasured,
         cases = _cases.Select(one => new
         {
             name = one.Case.Name,
@@ -47,6 +53,7 @@ internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<s
             medians = one.Runs.Keys.ToDictionary(subject => subject, subject => Metric.All.ToDictionary(metric => metric.Name, metric => one.Median(subject, metric))),
             ratios = one.Runs.ContainsKey(Subject.Peer) ? Metric.All.ToDictionary(metric => metric.Name, one.Ratio) : null,
             runs = one.Runs,
+            disturbed = one.Disturbed,
         }),
     }, _json);
 }

@@ -13,11 +13,13 @@ internal static class ConsoleTable
     public static void Write(TextWriter output, CaseReport report)
     {
         output.WriteLine();
-        output.WriteLine($"{report.Case.Name} ({report.Topology.ToString().ToLowerInvariant()}): {report.Case.Description}");
+        output.WriteLine($"{report.Label}: {report.Case.Description}");
         output.WriteLine(Row("", Metric.All.Select(metric => metric.Heading), ["lost", "wrong"]));
         foreach ((string subject, IReadOnlyList<Measurement> runs) in report.Runs)
         {
             output.WriteLine(Row(subject, Metric.All.Select(metric => Text(report.Median(subject, metric), metric.Format)), [Count(runs.Sum(run => run.Lost)), Count(runs.Sum(run => run.Wrong))]));
+            if (CaseReport.LossSitesOf(runs) is { Length: > 0 } sites)
+                output.WriteLine($"{"",NameWidth}dropped: {sites}");
             if (runs.Any(run => run.Wrong != 0))
                 output.WriteLine($"{"",NameWidth}wrong: {CaseReport.FaultsOf(runs)}");
             if (runs.Sum(run => run.FailedStarts) is > 0 and var failed)
@@ -26,7 +28,13 @@ internal static class ConsoleTable
 
         if (report.Runs.ContainsKey(Subject.Peer))
             output.WriteLine(Row("ours : peer", Metric.All.Select(metric => Text(report.Ratio(metric), "0.00")), []));
+        if (report.RepeatedPairs > 0 || report.MostStolenShare > Measurement.MostStolen)
+            output.WriteLine(Disturbance(report));
     }
+
+    private static string Disturbance(CaseReport report) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"repeated because the host took more than {Measurement.MostStolen:0 %} of the processors: {report.RepeatedPairs} pair{(report.RepeatedPairs == 1 ? "" : "s")}; of the runs above it took {report.MostStolenShare:0.0 %} at most");
 
     private static string Row(string name, IEnumerable<string> figures, IEnumerable<string> counts)
     {

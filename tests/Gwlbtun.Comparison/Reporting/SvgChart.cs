@@ -48,7 +48,7 @@ internal static class SvgChart
     private static int DrawCase(StringBuilder svg, CaseReport report, int y)
     {
         (string Subject, string Colour)[] subjects = [.. _subjects.Where(one => report.Runs.ContainsKey(one.Subject))];
-        Text(svg, 8, y + BarHeight - 3, $"{report.Case.Name} ({report.Topology.ToString().ToLowerInvariant()})");
+        Text(svg, 8, y + BarHeight - 3, report.Label);
         for (int panel = 0; panel < _panels.Length; panel++)
         {
             Metric metric = _panels[panel].Metric;
