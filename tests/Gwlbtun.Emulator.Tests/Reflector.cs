@@ -43,7 +43,7 @@ internal sealed unsafe class Reflector : IDisposable
     private readonly UdpSocket _receiver;
     private readonly RawSocket _sender;
     private readonly ReceiveBatch _incoming = new();
-    private readonly SendBatch _outgoing = new(capacity: 256);
+    private readonly SendBatch _outgoing = new(packets: 256);
     private readonly Func<Reply, int, IEnumerable<Reply>>? _play;
     private readonly Thread _thread;
     private readonly int _port;
@@ -109,10 +109,10 @@ internal sealed unsafe class Reflector : IDisposable
 
     private void Append(ReadOnlySpan<byte> payload, uint source, uint destination, ushort sourcePort, ushort destinationPort)
     {
-        byte* start = _outgoing.NextPacket;
+        byte* start = _outgoing.Packets.Next;
         OuterHeader.Write(new Span<byte>(start, OuterHeader.Length), source, destination, sourcePort, destinationPort, payload.Length);
-        payload.CopyTo(new Span<byte>(start + OuterHeader.Length, SendBatch.PacketBytes));
-        _outgoing.TakeSlot();
+        payload.CopyTo(new Span<byte>(start + OuterHeader.Length, PacketSlab.PacketBytes));
+        _outgoing.Packets.Take(OuterHeader.Length + payload.Length);
         _outgoing.Append(start, OuterHeader.Length + payload.Length, destination, 0);
     }
 }

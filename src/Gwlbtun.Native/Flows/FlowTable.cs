@@ -32,6 +32,7 @@ public sealed class FlowTable : IDisposable
     private readonly FlowRules _rules;
     private readonly FlowAdmission _admission;
     private readonly FlowSweeper _sweeper;
+    private readonly bool _prefetches;
     private bool _isDisposed;
 
     /// <summary>Takes a few kilobytes of native memory; the rest as flows come.</summary>
@@ -42,6 +43,7 @@ public sealed class FlowTable : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        _prefetches = options.Prefetches;
         TracksClosing = options.TcpClosing is not null;
         _families =
         [
@@ -75,14 +77,15 @@ public sealed class FlowTable : IDisposable
     public long TimedOut(FlowFamily family, FlowProtocol protocol) => _counters.TimedOut(family, protocol);
 
     /// <summary>
-    /// Hashes a key, and has its flow brought into the cache. Worth it when it is called for a whole batch of packets before the first of
+    /// Hashes a key, and (<see cref="FlowTableOptions.Prefetches"/>) has its flow brought into the cache. Worth it when it is called for a whole batch of packets before the first of
     /// them is looked up: their cache misses then overlap. Nothing changes but that.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FlowProbe Prefetch(in FlowKey key)
     {
         ulong hash = _hash.Of(key);
-        _families[(int)key.Family].Prefetch(hash);
+        if (_prefetches)
+            _families[(int)key.Family].Prefetch(hash);
         return new FlowProbe(key, hash);
     }
 

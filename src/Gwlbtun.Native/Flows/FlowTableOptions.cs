@@ -43,6 +43,9 @@ public sealed record FlowTableOptions
     /// <summary>The most bytes that the entries of each family may take. Beyond, it is as if the table were full.</summary>
     public long MaxBytesPerFamily { get; init; } = long.MaxValue;
 
+    /// <summary>Whether <see cref="FlowTable.Prefetch"/> has flows brought into the cache, or only hashes keys.</summary>
+    public bool Prefetches { get; init; } = true;
+
     internal void Validate()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxFlows, 1, nameof(MaxFlows));

@@ -66,6 +66,16 @@ public abstract partial class DataThread : IDisposable
     /// <summary>Completes when the thread has ended, however it ended.</summary>
     public Task Completion => _completion.Task;
 
+    /// <summary>
+    /// Among how many threads the load is divided that this one has a part of: what is few packets for all of them (<see cref="DataPlaneOptions.Nice"/>) is less for each.
+    /// Its owner sets it.
+    /// </summary>
+    public int Sharers
+    {
+        get => _precedence.Sharers;
+        set => _precedence.Sharers = value;
+    }
+
     internal Epoll Epoll { get; }
 
     /// <summary>What the thread has handled in all.</summary>
@@ -106,8 +116,8 @@ public abstract partial class DataThread : IDisposable
     /// <summary>Tells of packets that were received, or read from a device, in the present turn.</summary>
     private protected void NoteTaken(int packets) => (_host ?? this)._precedence.Note(packets);
 
-    /// <summary>Whether packets arrive faster than the thread takes them.</summary>
-    private protected virtual bool IsBehind => false;
+    /// <summary>Whether packets arrive faster than the thread takes them. Any thread may ask while the thread's owner keeps what it works on.</summary>
+    public virtual bool IsBehind => false;
 
     /// <summary>Finishes what is in flight, once, after the last turn.</summary>
     private protected virtual void Flush()

@@ -8,12 +8,17 @@ namespace Gwlbtun.Native.Forwarding;
 /// </summary>
 internal sealed class FullQueuePatience
 {
-    private const int WaitMs = 1;
-    private const int MostWaits = 50;
-    private const long EarnEveryMs = 10;
+    /// <summary>How long it waits in one go at most.</summary>
+    internal const int MostMs = 50;
 
-    private long _earnedMs = Environment.TickCount64;
-    private long _waits = MostWaits;
+    /// <summary>One part of the time goes to waiting at most, in the long run.</summary>
+    internal const int PartOfTime = 10;
+
+    private const int WaitMs = 1;
+
+    // What may be waited still, and when that was so.
+    private double _leftMs = MostMs;
+    private long _asOf = TimeProvider.System.GetTimestamp();
 
     /// <summary>Waits for nothing once: the first real wait then finds nothing left to bind, which allocates.</summary>
     public FullQueuePatience() => Poll.Sleep(0);
@@ -21,13 +26,20 @@ internal sealed class FullQueuePatience
     /// <summary>Waits a moment; false, and at once, when it has waited enough of late.</summary>
     public bool TryWait()
     {
-        var earned = (Environment.TickCount64 - _earnedMs) / EarnEveryMs;
-        _earnedMs += earned * EarnEveryMs;
-        _waits = Math.Min(MostWaits, _waits + earned);
-        if (_waits == 0)
+        _leftMs = Math.Min(MostMs, _leftMs + (TakeElapsed() / PartOfTime));
+        if (_leftMs < WaitMs)
             return false;
-        _waits--;
         Poll.Sleep(WaitMs);
+        // What it took, not what was asked for: where processors are short, a thread wakes up late.
+        _leftMs -= TakeElapsed();
         return true;
+    }
+
+    private double TakeElapsed()
+    {
+        var now = TimeProvider.System.GetTimestamp();
+        var elapsed = TimeProvider.System.GetElapsedTime(_asOf, now).TotalMilliseconds;
+        _asOf = now;
+        return elapsed;
     }
 }

@@ -9,7 +9,7 @@ namespace Gwlbtun.Native.Forwarding;
 /// </summary>
 internal sealed class Precedence(int nice)
 {
-    // Datagrams received and packets read from devices in a second: what is merged counts once, what is returned at both ends.
+    // Datagrams received and packets read from devices in a second, by all threads that share the load: what is merged counts once, what is returned at both ends.
     private const long Many = 100_000;
     private const long WindowMs = 10;
 
@@ -18,6 +18,14 @@ internal sealed class Precedence(int nice)
     private int _without;
     private bool _mayTake;
     private bool _isTaken;
+    private volatile int _sharers = 1;
+
+    /// <summary>Among how many threads the load is divided, this one included. Any thread may set it.</summary>
+    public int Sharers
+    {
+        get => _sharers;
+        set => _sharers = value;
+    }
 
     /// <summary>Takes precedence, if so wished and allowed; a nice value that gives none stays in force for good.</summary>
     public void Start()
@@ -43,7 +51,7 @@ internal sealed class Precedence(int nice)
         var elapsed = now - _windowStart;
         if (elapsed < WindowMs)
             return false;
-        areFew = _taken * 1000 < Many * elapsed;
+        areFew = _taken * 1000 * _sharers < Many * elapsed;
         _taken = 0;
         _windowStart = now;
         return true;

@@ -20,7 +20,7 @@ public sealed unsafe class ReceiveThread : DataThread
     private const int PacketsAtOnce = 256;
 
     private const int FullBatchesToTell = 16;
-    private const int TellEveryMs = 40;
+    private const int TellEveryMs = 250;
 
     // Of the receive buffer. Less is an ordinary burst.
     private const double MostWaiting = 1.0 / 16;
@@ -102,7 +102,8 @@ public sealed unsafe class ReceiveThread : DataThread
     /// <summary>Adds the drops that belong to no endpoint to <paramref name="totals"/>, indexed by <see cref="DropReason"/>.</summary>
     public void AddDropsTo(Span<ulong> totals) => _counters.AddDropsTo(totals);
 
-    private protected override bool IsBehind => _socket.WaitingShare > MostWaiting;
+    /// <inheritdoc/>
+    public override bool IsBehind => _socket.WaitingShare > MostWaiting;
 
     // Which queue of every ingress device this thread writes through: that of the thread in which the packets come back.
     private int Queue => TurnIndex % _queues;

@@ -23,8 +23,8 @@ public sealed unsafe class TunnelThread : DataThread
     private readonly bool _trace;
 
     // Packets of one queue that were read together, and the first fragments among them that were returned.
-    private readonly ReadPacket[] _packets = new ReadPacket[SendBatch.DefaultCapacity];
-    private readonly FlowKey[] _firsts = new FlowKey[SendBatch.DefaultCapacity];
+    private readonly ReadPacket[] _packets = new ReadPacket[ReturnSender.PacketsAtOnce];
+    private readonly FlowKey[] _firsts = new FlowKey[ReturnSender.PacketsAtOnce];
 
     // Packets that were read and not dealt with yet, and from where.
     private QueueBinding? _reading;
@@ -123,7 +123,7 @@ public sealed unsafe class TunnelThread : DataThread
                 returns.Queue.Port.NoteReturnsAtOnce(Index, null);
             // The device, or a device on the way, has taken super-packets apart.
             else if (reads == returns.Writes && returns.Packets - reads - (_beyondReads - beyond) is > 0 and var left)
-                reads += Drain(returns.Queue, (int)left, now);
+                reads += Drain(returns.Queue, (int)left, now, reads);
             taken += reads + (int)(_beyondReads - beyond);
         }
 
@@ -160,8 +160,8 @@ public sealed unsafe class TunnelThread : DataThread
         _counters.Dispose();
     }
 
-    // Reads so many packets at most; answers how many there were.
-    private int Drain(QueueBinding binding, int limit, long now)
+    // Reads so many packets at most, after as many as were read just before; answers how many there were.
+    private int Drain(QueueBinding binding, int limit, long now, int before = 0)
     {
         var taken = 0;
         while (taken < limit)
@@ -170,7 +170,7 @@ public sealed unsafe class TunnelThread : DataThread
             taken += read;
             if (isEmpty)
             {
-                binding.NoteEmptyAfter(taken);
+                binding.NoteEmptyAfter(before + taken);
                 break;
             }
         }
@@ -182,16 +182,16 @@ public sealed unsafe class TunnelThread : DataThread
     // All are read before the first is returned, so that the look-ups of their flows do not wait for memory one by one.
     private int ReadSome(QueueBinding binding, int limit, long now, out bool isEmpty)
     {
-        if (_return.IsFull)
+        if (_return.Packets.IsFull)
             _return.Flush();
         _reading = binding;
         var read = 0;
         var good = 0;
         isEmpty = false;
-        for (; read < limit && !_return.IsFull; read++)
+        for (; read < limit && !_return.Packets.IsFull; read++)
         {
-            var start = _return.NextPacket;
-            var result = binding.Device.Read(Index, start - VirtioNetHeader.Length, SendBatch.ReadBytes);
+            var start = _return.Packets.Next;
+            var result = binding.Device.Read(Index, start - VirtioNetHeader.Length, PacketSlab.ReadBytes);
             if (result.IsError)
             {
                 // ENOMEM and ENOBUFS pass by themselves.
@@ -203,7 +203,7 @@ public sealed unsafe class TunnelThread : DataThread
 
             if (!TryRead(binding, start, result.Value - VirtioNetHeader.Length, out _packets[good]))
                 continue;
-            _return.KeepPacket();
+            _return.Packets.Take(_packets[good].Inner.Length);
             good++;
             _inHand++;
         }
@@ -332,10 +332,10 @@ public sealed unsafe class TunnelThread : DataThread
         var headerSpan = new Span<byte>(header, GwlbGeneveHeader.MaximumLength);
         while (gate.HasWaitingFragments)
         {
-            if (_return.IsFull)
+            if (_return.Packets.IsFull)
                 _return.Flush();
-            var start = _return.NextPacket;
-            var length = gate.WaitingFragments.Take(gate, key, new Span<byte>(start, SendBatch.PacketBytes), now);
+            var start = _return.Packets.Next;
+            var length = gate.WaitingFragments.Take(gate, key, new Span<byte>(start, PacketSlab.PacketBytes), now);
             if (length == 0)
                 return;
             var headerLength = gate.Matcher!.Fragments.Find(key, headerSpan, out var path, now);
@@ -346,7 +346,7 @@ public sealed unsafe class TunnelThread : DataThread
                 continue;
             }
 
-            _return.KeepPacket();
+            _return.Packets.Take(length);
             _return.Append(start, length, headerSpan[..headerLength], path, binding.Counters);
         }
     }

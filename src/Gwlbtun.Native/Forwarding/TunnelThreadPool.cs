@@ -118,7 +118,7 @@ public sealed class TunnelThreadPool : IDisposable
 
     private TunnelThread Create(int index)
     {
-        var path = ReturnPath.Open(_receiveSocket, _hops);
+        var path = ReturnPath.Open(_receiveSocket, _hops, _options.Offload.Join);
         UsesBoundSockets = path.UsesBoundSockets && _options.ReturnTraffic;
         try
         {

@@ -76,6 +76,7 @@ internal sealed class NetlinkMessage
     public const ushort NewRule = 32; // RTM_NEWRULE
     public const ushort DeleteRule = 33; // RTM_DELRULE
     public const ushort NewQdisc = 36; // RTM_NEWQDISC
+    public const ushort DeleteQdisc = 37; // RTM_DELQDISC
     public const ushort NewNextHop = 104; // RTM_NEWNEXTHOP
     public const ushort DeleteNextHop = 105; // RTM_DELNEXTHOP
     public const ushort FlagRequest = 1; // NLM_F_REQUEST

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Gwlbtun.Native.Linux;
 
@@ -63,7 +64,9 @@ internal struct RuleInfo
 /// <param name="Flags">IFF_*.</param>
 /// <param name="Mtu">Bytes of the largest packet.</param>
 /// <param name="HardwareAddress">Six bytes in wire order, from the lowest of the number up; 0 when it has none of that length.</param>
-internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, ulong HardwareAddress)
+/// <param name="Name">Its name.</param>
+/// <param name="HasQueue">Whether packets wait in a queueing discipline where the device cannot take them at once.</param>
+internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, ulong HardwareAddress, string Name, bool HasQueue)
 {
     public const ushort Ethernet = 1; // ARPHRD_ETHER
     public const ushort Bare = 0xFFFE; // ARPHRD_NONE: a TUN device
@@ -73,6 +76,8 @@ internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, 
 
     private const ushort AttributeAddress = 1; // IFLA_ADDRESS
     private const ushort AttributeMtu = NetlinkMessage.IflaMtu;
+    private const ushort AttributeName = NetlinkMessage.IflaIfname;
+    private const ushort AttributeQueueing = 6; // IFLA_QDISC
 
     public static LinkMessage? TryParse(ReadOnlySpan<byte> payload)
     {
@@ -80,15 +85,21 @@ internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, 
             return null;
         var mtu = 0;
         ulong address = 0;
+        var name = "";
+        var hasQueue = false;
         while (attributes.Read())
         {
             if (attributes.Type == AttributeMtu)
                 mtu = (int)attributes.AsUInt32();
             else if (attributes.Type == AttributeAddress)
                 address = HardwareAddressIn(attributes.Value);
+            else if (attributes.Type == AttributeName)
+                name = Encoding.ASCII.GetString(attributes.Value.TrimEnd((byte)0));
+            else if (attributes.Type == AttributeQueueing)
+                hasQueue = !attributes.Value.TrimEnd((byte)0).SequenceEqual("noqueue"u8);
         }
 
-        return new(info.Index, info.Type, info.Flags, mtu, address);
+        return new(info.Index, info.Type, info.Flags, mtu, address, name, hasQueue);
     }
 
     public static ulong HardwareAddressIn(ReadOnlySpan<byte> value) =>

@@ -28,6 +28,7 @@ public sealed class FlowMatcher : IDisposable
     /// <param name="budget">What the flow tables of all endpoints may hold together; null when only the table's own bounds count.</param>
     public FlowMatcher(FlowTableOptions flows, FragmentOptions fragments, FlowBudget? budget = null)
     {
+        ArgumentNullException.ThrowIfNull(flows);
         ArgumentNullException.ThrowIfNull(fragments);
         Flows = new FlowTable(flows, budget);
         Fragments = new FlowTable(new FlowTableOptions
@@ -43,6 +44,7 @@ public sealed class FlowMatcher : IDisposable
             MaxHeaderShapes = FragmentHeaderShapes,
             // A packet with many fragments is no more worth keeping than one with two.
             PrefersEstablished = false,
+            Prefetches = flows.Prefetches,
         });
     }
 

@@ -16,8 +16,6 @@ namespace Gwlbtun.Native.Offload;
 /// </remarks>
 internal sealed unsafe class Coalescer
 {
-    private const int HashSlots = 1024;
-
     // The virtio header and the headers of a first packet, before they are changed: no mergeable packet has more.
     private const int SavedBytes = 160;
 
@@ -26,9 +24,8 @@ internal sealed unsafe class Coalescer
     private readonly Group[] _groups;
     private readonly byte[] _saved = new byte[SavedBytes];
 
-    // The newest group of each flow, in one of two places; only those of the current epoch count.
-    private readonly Newest[] _newest = new Newest[HashSlots];
-    private uint _epoch = 1;
+    // By flow.
+    private readonly NewestGroups _newest = new();
     private int _memberCount;
 
     /// <param name="kinds">What may be merged.</param>
@@ -48,7 +45,7 @@ internal sealed unsafe class Coalescer
     {
         GroupCount = 0;
         _memberCount = 0;
-        _epoch++;
+        _newest.Forget();
     }
 
     /// <summary>
@@ -70,17 +67,16 @@ internal sealed unsafe class Coalescer
         if (_kinds != MergeKinds.None)
         {
             if (inner.IsFragment)
-                _epoch++;
+                _newest.Forget();
             else if (inner.HasPorts)
                 kind = MergeRules.KindOf(Span(packet, inner.Length), inner, out headerLength) & _kinds;
         }
 
-        ulong hash = flow ^ owner;
-        ref Newest newest = ref NewestOf(hash);
-        if (kind != MergeKinds.None && newest.Epoch == _epoch && newest.Hash == hash && TryJoin(ref _groups[newest.Group], index, inner, kind, headerLength, owner))
+        ref int newest = ref _newest.Of(flow ^ owner, out bool isKnown);
+        if (isKnown && kind != MergeKinds.None && TryJoin(ref _groups[newest], index, inner, kind, headerLength, owner))
             return;
 
-        newest = new Newest { Hash = hash, Epoch = _epoch, Group = GroupCount };
+        newest = GroupCount;
         _groups[GroupCount++] = new Group
         {
             First = index,
@@ -144,16 +140,6 @@ internal sealed unsafe class Coalescer
 
     // What Seal writes: nothing of a packet that goes by itself.
     private static int ChangedBytes(in Group group) => VirtioNetHeader.Length + (group.Count == 1 ? 0 : group.HeaderLength);
-
-    // The flow's own place; else one that is free, or the first of the two, whose flow then begins anew.
-    private ref Newest NewestOf(ulong hash)
-    {
-        ref Newest first = ref _newest[(int)(hash % HashSlots)];
-        if (first.Epoch != _epoch || first.Hash == hash)
-            return ref first;
-        ref Newest second = ref _newest[(int)(hash % HashSlots) ^ 1];
-        return ref second.Epoch != _epoch || second.Hash == hash ? ref second : ref first;
-    }
 
     private bool TryJoin(ref Group group, int index, in InnerPacket inner, MergeKinds kind, int headerLength, ulong owner)
     {
@@ -253,12 +239,5 @@ internal sealed unsafe class Coalescer
         public ulong Owner;
         public MergeKinds Kind;
         public bool IsOpen;
-    }
-
-    private struct Newest
-    {
-        public ulong Hash;
-        public uint Epoch;
-        public int Group;
     }
 }

@@ -4,7 +4,7 @@ namespace Gwlbtun.Native.Offload;
 public sealed record OffloadOptions
 {
     /// <summary>None.</summary>
-    public static OffloadOptions None { get; } = new() { IntoTcp = false, IntoUdp = false, OutOfTcp = false, OutOfUdp = false };
+    public static OffloadOptions None { get; } = new() { IntoTcp = false, IntoUdp = false, OutOfTcp = false, OutOfUdp = false, Join = false };
 
     /// <summary>TCP on its way into a tunnel.</summary>
     public bool IntoTcp { get; init; } = true;
@@ -20,6 +20,9 @@ public sealed record OffloadOptions
 
     /// <summary>What came out of a tunnel as a super-packet goes back to the load balancer as one.</summary>
     public bool Send { get; init; } = true;
+
+    /// <summary>Packets of one size that go back on the same outer addresses and ports go back as one, whichever flows they are of; for packets of which <see cref="Send"/> is true.</summary>
+    public bool Join { get; init; } = true;
 
     internal OffloadFeatures Features => new(KindsOf(IntoTcp, IntoUdp), KindsOf(OutOfTcp, OutOfUdp), Send);
 

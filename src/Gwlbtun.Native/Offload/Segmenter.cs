@@ -129,6 +129,9 @@ internal unsafe ref struct Segmenter
         return _packet.Slice(start, Math.Min(_segmentSize, _packet.Length - start));
     }
 
+    /// <summary>Bytes of payload of so many segments, from one on.</summary>
+    public readonly int PayloadLengthOf(int first, int count) => Math.Min(OffsetOf(first + count), _packet.Length) - OffsetOf(first);
+
     /// <summary>Writes the headers of a segment.</summary>
     /// <param name="segment">Its number, from 0.</param>
     /// <param name="headers">Where to, <see cref="HeaderLength"/> bytes.</param>

@@ -3,13 +3,13 @@ using Gwlbtun.Native.Linux;
 namespace Gwlbtun.Native.Uplink;
 
 /// <summary>
-/// Reads what the kernel tells of links, neighbours, addresses, routes and rules, and withdraws the destinations that it may concern.
+/// Reads what the kernel tells of links, their queues, neighbours, addresses, routes and rules, and withdraws the destinations that it may concern.
 /// The control thread's own.
 /// </summary>
 internal sealed class KernelNews : IDisposable
 {
-    // RTNLGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _NEXTHOP (the last from kernel 5.3 on).
-    private const uint Groups = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 6 | 1u << 7 | 1u << 31;
+    // RTNLGRP_LINK, _NEIGH, _TC, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _NEXTHOP (the last from kernel 5.3 on).
+    private const uint Groups = 1u << 0 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 6 | 1u << 7 | 1u << 31;
 
     private const int BufferBytes = 65_536;
 
@@ -57,6 +57,9 @@ internal sealed class KernelNews : IDisposable
             case NetlinkMessage.NewLink or NetlinkMessage.DeleteLink:
                 TakeLink(type, payload, destinations);
                 break;
+            case NetlinkMessage.NewQdisc or NetlinkMessage.DeleteQdisc:
+                TakeQueue(payload, destinations);
+                break;
             case NetlinkMessage.NewNeighbour or NetlinkMessage.DeleteNeighbour:
                 if (NeighbourMessage.TryParse(payload) is { } neighbour)
                     TakeNeighbour(type, neighbour, destinations, nowMs);
@@ -89,9 +92,11 @@ internal sealed class KernelNews : IDisposable
             if (destination.Resolution.InterfaceIndex == info.Index)
             {
                 link ??= type == NetlinkMessage.NewLink ? LinkMessage.TryParse(payload) : null;
-                // Most notifications tell of what does not matter to us: a queue's length, a carrier that stays.
+                // Most notifications tell of what does not matter to us, a queue's length, a carrier that stays; or of its features, which they do not name.
                 if (link is null || link != destination.Resolution.Link)
                     destination.Withdraw();
+                else
+                    destination.IsOutdated = true;
             }
             else if (type == NetlinkMessage.NewLink)
             {
@@ -99,6 +104,14 @@ internal sealed class KernelNews : IDisposable
                 destination.IsOutdated = true;
             }
         }
+    }
+
+    private static void TakeQueue(ReadOnlySpan<byte> payload, IReadOnlyCollection<Destination> destinations)
+    {
+        if (!NetlinkAttributes.TryOpen(payload, out TrafficControlInfo info, out _))
+            return;
+        foreach (var destination in destinations)
+            destination.IsOutdated |= destination.Resolution.InterfaceIndex == info.Index;
     }
 
     private static void TakeNeighbour(ushort type, NeighbourMessage neighbour, IReadOnlyCollection<Destination> destinations, long nowMs)

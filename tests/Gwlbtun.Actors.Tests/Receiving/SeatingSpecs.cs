@@ -77,7 +77,7 @@ public sealed class SeatingSpecs : IDisposable
     {
         var registry = new EniRegistry(options, _observer);
         ReceiveThread[] receivers = [.. Enumerable.Range(0, options.ReceiveThreads.Count).Select(i => new ReceiveThread(i, options, _socket, registry, _quiescence, _observer))];
-        TunnelThread[] tunnels = [.. Enumerable.Range(0, options.TunnelThreads.Count).Select(i => new TunnelThread(i, options, ReturnPath.Open(_socket, null), _quiescence, _observer))];
+        TunnelThread[] tunnels = [.. Enumerable.Range(0, options.TunnelThreads.Count).Select(i => new TunnelThread(i, options, ReturnPath.Open(_socket, null, joins: true), _quiescence, _observer))];
         _owned.AddRange(receivers);
         _owned.AddRange(tunnels);
         return (receivers, tunnels);

@@ -31,10 +31,10 @@ internal abstract unsafe class PlannedTraffic : Traffic
     protected void Append(long number, in Flow flow, long now)
     {
         SendBatch batch = Channel.Outgoing;
-        byte* packet = batch.NextPacket;
-        int length = Plan.Write(new Span<byte>(packet, SendBatch.PacketBytes), number);
+        byte* packet = batch.Packets.Next;
+        int length = Plan.Write(new Span<byte>(packet, PacketSlab.PacketBytes), number);
         int headers = LoadBalancer.Encapsulate(packet, length, flow, out uint target);
-        batch.TakeSlot();
+        batch.Packets.Take(length);
         batch.Append(packet - headers, headers + length, target, 0);
         InFlight.Sent(number, now);
     }

@@ -84,16 +84,16 @@ internal sealed unsafe class Bridge : IDisposable
     {
         SendBatch batch = _channel.Outgoing;
         int read = 0;
-        for (; read < batch.Capacity; read++)
+        for (; read < batch.Packets.Capacity; read++)
         {
-            byte* packet = batch.NextPacket;
-            int length = side.Read(packet, SendBatch.PacketBytes);
+            byte* packet = batch.Packets.Next;
+            int length = side.Read(packet, PacketSlab.PacketBytes);
             if (length == 0)
                 break;
             if (!TryRoute(new ReadOnlySpan<byte>(packet, length), side, nowMs, out Flow flow))
                 continue;
             int headers = _loadBalancer.Encapsulate(packet, length, flow, out uint target);
-            batch.TakeSlot();
+            batch.Packets.Take(length);
             batch.Append(packet - headers, headers + length, target, 0);
         }
 

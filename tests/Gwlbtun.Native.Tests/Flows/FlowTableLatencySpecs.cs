@@ -12,8 +12,8 @@ public partial class FlowTableLatencySpecs
     private const long Limit = 1_000_000;
 
     // What the table does once at some size it does in the same part of each run. What the machine does to it (stolen time, interrupts)
-    // may come at any moment.
-    private const int Runs = 5;
+    // may come at any moment: runs are repeated until each part has been undisturbed once.
+    private const int MostRuns = 30;
     private const int Parts = 16;
 
     [Fact]
@@ -56,7 +56,7 @@ public partial class FlowTableLatencySpecs
     private static void AssertEveryPartIsOnceWithin(Func<long[]> run)
     {
         long[] best = run();
-        for (int i = 1; i < Runs && best.Max() >= Limit; i++)
+        for (int i = 1; i < MostRuns && best.Max() >= Limit; i++)
             best = [.. best.Zip(run(), Math.Min)];
         Assert.InRange(best.Max(), 0, Limit);
     }

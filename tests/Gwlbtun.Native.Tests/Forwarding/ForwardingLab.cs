@@ -150,15 +150,25 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     {
         foreach (var datagram in datagrams)
         {
-            var start = _send.NextPacket;
+            var start = _send.Packets.Next;
             datagram.CopyTo(new Span<byte>(start, datagram.Length));
-            _send.TakeSlot();
+            _send.Packets.Take(datagram.Length);
             _send.Append(start, datagram.Length, 0x0200007f, GenevePort);
-            if (_send.IsFull)
+            if (_send.Packets.IsFull)
                 Flush();
         }
 
         Flush();
+    }
+
+    /// <summary>Sends packets, each after the one before it has come back.</summary>
+    public void Exchange(ulong eniId, int packets)
+    {
+        for (var i = 0; i < packets; i++)
+        {
+            Send(Datagram(eniId, 1));
+            _ = ReceiveReturned(1);
+        }
     }
 
     /// <summary>Receives returned datagrams until there are <paramref name="count"/>.</summary>

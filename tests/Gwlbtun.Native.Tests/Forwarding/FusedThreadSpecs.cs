@@ -18,7 +18,7 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab();
         _ = lab.Establish(Eni);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
 
         Assert.Same(lab.Pool.Threads[0], lab.Receivers[0].Carrier);
         Assert.True(lab.Receivers[0].IsAlive);
@@ -31,25 +31,9 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab(ForwardingLab.Defaults with { FuseThreads = false });
         _ = lab.Establish(Eni);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
 
         Assert.Null(lab.Receivers[0].Carrier);
-    });
-
-    [Theory]
-    [InlineData(0, true)]
-    [InlineData(1_000_000, false)]
-    public void Should_sleep_between_packets_unless_it_is_to_spin(int spinMicroseconds, bool sleeps) => NetworkNamespace.Run(() =>
-    {
-        using var lab = new ForwardingLab(ForwardingLab.Defaults with { SpinMicroseconds = spinMicroseconds });
-        _ = lab.Establish(Eni);
-        Exchange(lab);
-
-        long before = Sleeps(lab.Pool.Threads[0]);
-        Exchange(lab);
-
-        // A packet may come before the thread that is to sleep has fallen asleep.
-        Assert.Equal(sleeps, Sleeps(lab.Pool.Threads[0]) - before > Packets / 2);
     });
 
     [Theory]
@@ -70,7 +54,7 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab(ForwardingLab.Defaults with { ReceiveThreads = new ThreadPlan([0]), TunnelThreads = new ThreadPlan([1]) });
         _ = lab.Establish(Eni);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
 
         Assert.Null(lab.Receivers[0].Carrier);
     });
@@ -83,7 +67,7 @@ public sealed class FusedThreadSpecs
 
         FailCarrier(lab);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
         Assert.Empty(lab.Deaths);
         Assert.True(lab.Receivers[0].IsAlive);
         Assert.Null(lab.Receivers[0].Carrier);
@@ -108,7 +92,7 @@ public sealed class FusedThreadSpecs
 
             Assert.True(boarding.GetAwaiter().GetResult());
             Assert.Same(lab.Pool.Threads[round % 2], lab.Receivers[0].Carrier);
-            Exchange(lab);
+            lab.Exchange(Eni, Packets);
         }
     });
 
@@ -149,7 +133,7 @@ public sealed class FusedThreadSpecs
         dead.Dispose();
         lab.Receivers[0] = lab.StartReceiver(0);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
 
         Assert.Same(lab.Pool.Threads[0], lab.Receivers[0].Carrier);
         Assert.True(lab.Pool.Threads[0].IsAlive);
@@ -304,7 +288,7 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab(ForwardingLab.Defaults with { ReceiveThreads = ThreadPlan.Unpinned(3) }, isGathered: true);
         _ = lab.Establish(Eni);
 
-        Exchange(lab);
+        lab.Exchange(Eni, Packets);
 
         Assert.All(lab.Receivers, receiver => Assert.Same(lab.Pool.Threads[0], receiver.Carrier));
     });
@@ -319,19 +303,7 @@ public sealed class FusedThreadSpecs
     }
 
     // How often a thread has given up its core to wait (proc(5)).
-    private static long Sleeps(TunnelThread thread) =>
-        long.Parse(File.ReadLines($"/proc/self/task/{thread.ThreadId}/status").Single(line => line.StartsWith("voluntary_ctxt_switches:", StringComparison.Ordinal)).Split('\t')[1], CultureInfo.InvariantCulture);
-
     // The 19th field, counted behind the name, which may have blanks (proc(5)).
     private static int NiceOf(DataThread thread) =>
         int.Parse(File.ReadAllText($"/proc/self/task/{thread.ThreadId}/stat").Split(')')[^1].Split(' ')[17], CultureInfo.InvariantCulture);
-
-    private static void Exchange(ForwardingLab lab)
-    {
-        for (var i = 0; i < Packets; i++)
-        {
-            lab.Send(ForwardingLab.Datagram(Eni, 1));
-            _ = lab.ReceiveReturned(1);
-        }
-    }
 }

@@ -27,6 +27,27 @@ public sealed class PrecedenceSpecs
     }
 
     [Fact]
+    public void Should_be_content_with_its_part_of_few_packets_when_others_share_the_load()
+    {
+        // 600 in 10 ms are 60,000 a second: few for one thread, many for two that have as many each.
+        var seen = OnAThread(-7, precedence =>
+        {
+            var seen = new List<int>();
+            foreach (var sharers in (int[])[1, 2, 1])
+            {
+                precedence.Sharers = sharers;
+                precedence.Note(600);
+                precedence.Adapt(NextWindow(precedence));
+                seen.Add(NiceOfThisThread());
+            }
+
+            return seen;
+        });
+
+        Assert.Equal([-7, 0, -7], seen);
+    }
+
+    [Fact]
     public void Should_go_back_to_the_nice_value_that_the_process_has()
     {
         var seen = OnAThread(-7, precedence =>

@@ -31,15 +31,15 @@ public sealed unsafe class ReturnFrameFallbackSpecs
             NetworkNamespace.Shell($"ip addr add {UplinkLab.Source}/32 dev lo && ip addr add {UplinkLab.Peer}/32 dev lo && ! ip -o link | grep -q '^{hop.InterfaceIndex}:'");
             using var loadBalancer = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Peer), GenevePort), 1 << 20);
             using var counters = new CounterBlocks(1);
-            using var path = ReturnPath.Open(loadBalancer, uplink.Hops);
+            using var path = ReturnPath.Open(loadBalancer, uplink.Hops, joins: true);
             var header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
 
             var packet = IpBytes.Ipv4(17, IpBytes.Udp(1000, 2000, [.. Enumerable.Range(0, segments * SegmentBytes - 1).Select(n => (byte)n)]));
-            var start = path.NextPacket;
+            var start = path.Packets.Next;
             packet.CopyTo(new Span<byte>(start, packet.Length));
             Assert.Equal(DropReason.None, InnerPacket.TryParse(packet, out var inner));
             Assert.True(Segmenter.TryCreate(new() { GsoType = VirtioNetHeader.GsoUdp, GsoSize = SegmentBytes }, new ReadOnlySpan<byte>(start, packet.Length), inner, out var segmenter));
-            path.KeepPacket();
+            path.Packets.Take(packet.Length);
             path.Append(start, segmenter, header, new OuterPath(UplinkLab.Address(UplinkLab.Peer), UplinkLab.Address(UplinkLab.Source), 40_001), counters[0]);
             var expected = Expected(segmenter, header);
             path.Flush();
@@ -60,16 +60,16 @@ public sealed unsafe class ReturnFrameFallbackSpecs
             NetworkNamespace.Shell($"ip addr add {UplinkLab.Source}/32 dev lo && ip addr add {UplinkLab.Peer}/32 dev lo && ! ip -o link | grep -q '^{hop.InterfaceIndex}:'");
             using var loadBalancer = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Peer), GenevePort), 1 << 20);
             using var counters = new CounterBlocks(1);
-            using var path = ReturnPath.Open(loadBalancer, uplink.Hops);
+            using var path = ReturnPath.Open(loadBalancer, uplink.Hops, joins: true);
             // The longest header that there is leaves the least room in front.
             var header = Enumerable.Range(0, GwlbGeneveHeader.MaximumLength).Select(n => (byte)n).ToArray();
             var packet = IpBytes.Ipv4(17, IpBytes.Udp(1000, 2000, new byte[SegmentBytes]));
 
             for (var n = 0; n < 3; n++)
             {
-                packet.CopyTo(new Span<byte>(path.NextPacket, packet.Length));
-                var start = path.NextPacket;
-                path.KeepPacket();
+                packet.CopyTo(new Span<byte>(path.Packets.Next, packet.Length));
+                var start = path.Packets.Next;
+                path.Packets.Take(packet.Length);
                 path.Append(start, packet.Length, header, new OuterPath(UplinkLab.Address(UplinkLab.Peer), UplinkLab.Address(UplinkLab.Source), 40_001), counters[0]);
             }
 

@@ -36,6 +36,7 @@ internal static class KernelAbi
         #include <sys/wait.h>
         #include <linux/bpf.h>
         #include <linux/capability.h>
+        #include <linux/ethtool.h>
         #include <linux/fib_rules.h>
         #include <linux/filter.h>
         #include <linux/if_ether.h>
@@ -46,6 +47,7 @@ internal static class KernelAbi
         #include <linux/nsfs.h>
         #include <linux/pkt_sched.h>
         #include <linux/rtnetlink.h>
+        #include <linux/sockios.h>
         #include <linux/sock_diag.h>
         #include <linux/virtio_net.h>
         """;
@@ -75,10 +77,18 @@ internal static class KernelAbi
         ("ChildProcess.Kill", "SIGKILL"),
         ("ChildProcess.Terminate", "SIGTERM"),
         ("ControlHeader.Size", "CMSG_LEN(0)"),
+        ("DeviceFeatures.Ethtool", "SIOCETHTOOL"),
+        ("DeviceFeatures.FeatureNames", "ETH_SS_FEATURES"),
+        ("DeviceFeatures.FeaturesPerBlock", "8 * sizeof(((struct ethtool_get_features_block *)0)->active)"),
+        ("DeviceFeatures.GetFeatures", "ETHTOOL_GFEATURES"),
+        ("DeviceFeatures.GetSetInfo", "ETHTOOL_GSSET_INFO"),
+        ("DeviceFeatures.GetStrings", "ETHTOOL_GSTRINGS"),
+        ("DeviceFeatures.NameBytes", "ETH_GSTRING_LEN"),
         ("FilterInstruction.ReturnConstant", "BPF_RET | BPF_K"),
         ("FileIdentity.AtEmptyPath", "AT_EMPTY_PATH"),
         ("FileIdentity.AtWorkingDirectory", "AT_FDCWD"),
         ("FileIdentity.MaskInode", "STATX_INO"),
+        ("InterfaceDataRequest.NameBytes", "IFNAMSIZ"),
         ("LinkMonitor.LinkGroup", "RTMGRP_LINK"),
         ("LinuxError.EACCES", "EACCES"),
         ("LinuxError.EADDRINUSE", "EADDRINUSE"),
@@ -193,6 +203,8 @@ internal static class KernelAbi
         ("NetlinkAttributes.TypeMask", "NLA_TYPE_MASK"),
         ("LinkMessage.AttributeAddress", "IFLA_ADDRESS"),
         ("LinkMessage.AttributeMtu", "IFLA_MTU"),
+        ("LinkMessage.AttributeName", "IFLA_IFNAME"),
+        ("LinkMessage.AttributeQueueing", "IFLA_QDISC"),
         ("LinkMessage.Bare", "ARPHRD_NONE"),
         ("LinkMessage.Ethernet", "ARPHRD_ETHER"),
         ("LinkMessage.Loopback", "IFF_LOOPBACK"),
@@ -207,6 +219,7 @@ internal static class KernelAbi
         ("NetlinkMessage.DeleteAddress", "RTM_DELADDR"),
         ("NetlinkMessage.DeleteNeighbour", "RTM_DELNEIGH"),
         ("NetlinkMessage.DeleteNextHop", "RTM_DELNEXTHOP"),
+        ("NetlinkMessage.DeleteQdisc", "RTM_DELQDISC"),
         ("NetlinkMessage.DeleteRoute", "RTM_DELROUTE"),
         ("NetlinkMessage.DeleteRule", "RTM_DELRULE"),
         ("NetlinkMessage.GetNeighbour", "RTM_GETNEIGH"),
@@ -246,10 +259,14 @@ internal static class KernelAbi
         ("CapabilityData", "struct __user_cap_data_struct", "Effective=effective Permitted=permitted Inheritable=inheritable"),
         ("CapabilityHeader", "struct __user_cap_header_struct", "Version=version ThreadId=pid"),
         ("ControlHeader", "struct cmsghdr", "Length=cmsg_len Level=cmsg_level Type=cmsg_type"),
+        ("FeatureBlock", "struct ethtool_get_features_block", "Available=available Requested=requested Active=active NeverChanged=never_changed"),
+        ("FeatureStates", "struct ethtool_gfeatures", "Command=cmd Size=size"),
+        ("FeatureStrings", "struct ethtool_gstrings", "Command=cmd Set=string_set Count=len"),
         ("FilterInstruction", "struct sock_filter", "Code=code JumpTrue=jt JumpFalse=jf Constant=k"),
         ("FilterProgram", "struct sock_fprog", "Length=len Instructions=filter"),
         ("LinkLayerAddress", "struct sockaddr_ll", "Family=sll_family ProtocolNetworkOrder=sll_protocol InterfaceIndex=sll_ifindex HardwareType=sll_hatype PacketType=sll_pkttype AddressLength=sll_halen Address=sll_addr"),
         ("FileStatus", "struct statx", "Inode=stx_ino DeviceMajor=stx_dev_major DeviceMinor=stx_dev_minor"),
+        ("InterfaceDataRequest", "struct ifreq", "Name=ifr_name Data=ifr_data"),
         ("InterfaceInfo", "struct ifinfomsg", "Family=ifi_family Padding=__ifi_pad Type=ifi_type Index=ifi_index Flags=ifi_flags Change=ifi_change"),
         ("InterfaceRequest", "struct ifreq", "Name=ifr_name Flags=ifr_flags"),
         ("InternetAddress", "struct sockaddr_in", "Family=sin_family PortNetworkOrder=sin_port Address=sin_addr Zero=sin_zero"),
@@ -289,6 +306,8 @@ internal static class KernelAbi
         "ChildProcess.PollMillisecondsWithoutPidFd",
         "ChildProcess.ReadsPerPipe",
         "Entry",
+        // struct ethtool_sset_info with an element behind it: DeviceFeaturesSpecs has the kernel fill it.
+        "StringSetInfo",
         "LineSplitter.MaximumLength",
         "LinkMonitor.BufferBytes",
         "LinkMonitor.EventsAtOnce",
@@ -300,6 +319,11 @@ internal static class KernelAbi
         "NamedNetworkNamespace.StackBytes",
         "NetlinkMessage.AddressBits",
         "NetlinkSocket.SubscriptionBufferBytes",
+        "PacketSlab.Alignment",
+        "PacketSlab.Headroom",
+        "PacketSlab.PacketBytes",
+        "PacketSlab.ReadBytes",
+        "PacketSlab.Stride",
         "Pages.HugePage",
         "PortOwners.InodeColumn",
         "PortOwners.LocalAddressColumn",
@@ -316,14 +340,12 @@ internal static class KernelAbi
         "RouteNetlink.AnswerBytes",
         "RouteNetlink.LoopbackIndex",
         "RouteQueries.AnswerBytes",
-        "SendBatch.DefaultCapacity",
-        "SendBatch.HeaderStride",
-        "SendBatch.Headroom",
+        "SendBatch.DefaultPackets",
         "SendBatch.MessageCapacity",
-        "SendBatch.PacketBytes",
-        "SendBatch.PiecesPerMessage",
-        "SendBatch.ReadBytes",
-        "SendBatch.SlotStride",
+        "SendBatch.PieceCapacity",
+        // Columns of /proc/self/task/TID/stat.
+        "ThreadTime.KernelTicks",
+        "ThreadTime.UserTicks",
         "TunDevice.MaximumQueues",
         // Newer than the headers of the oldest system that this is built on: OffloadProbeSpecs has the kernel take it.
         "VirtioNetHeader.GsoUdp",

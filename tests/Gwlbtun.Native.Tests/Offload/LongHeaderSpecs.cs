@@ -28,7 +28,7 @@ public class LongHeaderSpecs
 
     [Fact]
     public void Should_have_room_for_all_that_goes_in_front_of_a_payload() =>
-        Assert.True(ReturnFrame.FrontLength + GwlbGeneveHeader.MaximumLength + SuperPacket.MaximumHeaderBytes <= SendBatch.HeaderStride);
+        Assert.True(ReturnFrame.FrontLength + GwlbGeneveHeader.MaximumLength + SuperPacket.MaximumHeaderBytes <= ReturnFrames.HeaderStride);
 
     [Fact]
     public void Should_give_segments_behind_a_routing_header_the_checksum_for_their_final_destination()

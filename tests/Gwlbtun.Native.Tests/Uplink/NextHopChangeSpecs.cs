@@ -118,6 +118,23 @@ public sealed class NextHopChangeSpecs
     });
 
     [Fact]
+    public void Should_follow_whether_a_super_packet_is_taken_as_a_whole_or_not_at_all() => Run(lab =>
+    {
+        Know(Peer, PeerMac, "up0");
+        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation on");
+        Assert.True(lab.FindKnown().TakesAllOrNone);
+
+        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation off");
+        _ = lab.FindWhen(hop => !hop.TakesAllOrNone);
+        NetworkNamespace.Shell("tc qdisc add dev up0 root pfifo");
+        _ = lab.FindWhen(hop => hop.TakesAllOrNone);
+        NetworkNamespace.Shell("tc qdisc del dev up0 root");
+        _ = lab.FindWhen(hop => !hop.TakesAllOrNone);
+        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation on");
+        _ = lab.FindWhen(hop => hop.TakesAllOrNone);
+    });
+
+    [Fact]
     public void Should_not_ask_the_kernel_anew_for_devices_and_rules_of_the_tunnels() => Run(lab =>
     {
         Know(Peer, PeerMac, "up0");
@@ -166,7 +183,7 @@ public sealed class NextHopChangeSpecs
     public void Should_leave_a_stale_neighbour_to_the_raw_socket_when_the_kernel_may_not_be_told_of_its_use()
     {
         var destination = new Destination(Address(Peer), Address(Source));
-        destination.Publish(Resolution.None with { NeighbourState = NeighbourMessage.Stale, Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2) }, nowMs: 0);
+        destination.Publish(Resolution.None with { NeighbourState = NeighbourMessage.Stale, Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, takesAllOrNone: true) }, nowMs: 0);
         Assert.True(destination.Notice());
         Assert.True(destination.TakeUse());
 
@@ -182,7 +199,7 @@ public sealed class NextHopChangeSpecs
         using var news = KernelNews.TryOpen(out _)!;
         _ = SocketOption.Set(news.Handle, SocketOption.SolSocket, SocketOption.SoRcvbuf, 1);
         var destination = new Destination(Address(Peer), Address(Source));
-        destination.Publish(Resolution.None with { Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2) }, nowMs: 0);
+        destination.Publish(Resolution.None with { Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, takesAllOrNone: true) }, nowMs: 0);
 
         NetworkNamespace.Shell("for i in $(seq 100); do echo link set lo mtu 60000; echo link set lo mtu 65536; done | ip -batch -");
         news.Read([destination], nowMs: 0);

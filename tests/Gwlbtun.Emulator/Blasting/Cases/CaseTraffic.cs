@@ -150,9 +150,9 @@ internal sealed unsafe class CaseTraffic : Traffic
                 : fragments - 1 - i;
             int offset = piece * capacity;
             FlushWhenFull();
-            byte* packet = Channel.Outgoing.NextPacket;
+            byte* packet = Channel.Outgoing.Packets.Next;
             int length = Fragmenter.Write(
-                new Span<byte>(packet, SendBatch.PacketBytes), _bytes, datagram, offset, Math.Min(capacity, datagram.FragmentableLength - offset), CaseWriter.IdOf(sequence, isIpv6));
+                new Span<byte>(packet, PacketSlab.PacketBytes), _bytes, datagram, offset, Math.Min(capacity, datagram.FragmentableLength - offset), CaseWriter.IdOf(sequence, isIpv6));
             Append(packet, length, piece == 0 ? whole : later);
         }
 
@@ -163,21 +163,21 @@ internal sealed unsafe class CaseTraffic : Traffic
     private void Append(ReadOnlySpan<byte> bytes, int slot)
     {
         FlushWhenFull();
-        byte* packet = Channel.Outgoing.NextPacket;
-        bytes.CopyTo(new Span<byte>(packet, SendBatch.PacketBytes));
+        byte* packet = Channel.Outgoing.Packets.Next;
+        bytes.CopyTo(new Span<byte>(packet, PacketSlab.PacketBytes));
         Append(packet, bytes.Length, slot);
     }
 
     private void Append(byte* packet, int length, int slot)
     {
         int headers = LoadBalancer.Encapsulate(packet, length, _flows[slot], out uint target);
-        Channel.Outgoing.TakeSlot();
+        Channel.Outgoing.Packets.Take(length);
         Channel.Outgoing.Append(packet - headers, headers + length, target, 0);
     }
 
     private void FlushWhenFull()
     {
-        if (Channel.Outgoing.IsFull)
+        if (Channel.Outgoing.Packets.IsFull)
             Channel.Flush();
     }
 

@@ -1,0 +1,249 @@
+using System.Runtime.CompilerServices;
+using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Wire;
+
+namespace Gwlbtun.Native.Forwarding;
+
+/// <summary>
+/// Sends frames: through a packet socket where it is known where they leave, else packet by packet through a raw socket, or without CAP_NET_RAW through UDP sockets bound to
+/// the flows' source ports. The packet socket costs less, and takes a super-packet whole. What cannot be sent is counted. One tunnel thread uses it.
+/// </summary>
+internal sealed unsafe class ReturnSender : IDisposable
+{
+    /// <summary>Packets that are read before they are sent, at most.</summary>
+    public const int PacketsAtOnce = 256;
+
+    // As of what is received: what a core's cache holds beside other things.
+    private const int BytesAtOnce = 1 << 20;
+
+    private const int SendBufferBytes = 16 << 20;
+    private const int BoundSocketsPerThread = 1024;
+
+    // A full send buffer empties within microseconds unless the link stands still: this long we wait for it, in milliseconds.
+    private const int FullBufferWaitMs = 20;
+
+    private readonly SendBatch _batch = new(PacketsAtOnce, BytesAtOnce);
+    private readonly RawSocket? _raw;
+    private readonly BoundSockets? _bound;
+    private readonly PacketSocket? _packet;
+    private readonly FullQueuePatience _patience = new();
+    private readonly ushort _genevePort;
+    private bool _hasLostSome;
+
+    private ReturnSender(RawSocket? raw, PacketSocket? packet, UdpSocket receiveSocket)
+    {
+        _raw = raw;
+        _packet = packet;
+        _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
+        _genevePort = (ushort)receiveSocket.EndPoint.Port;
+        // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
+        if (raw is not null)
+            _ = ShouldRetry(raw.Handle, LinuxError.EAGAIN);
+    }
+
+    /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
+    public bool UsesBoundSockets => _bound is not null;
+
+    /// <summary>Whether it has a packet socket.</summary>
+    public bool CanSendFrames => _packet is not null;
+
+    /// <summary>Where the packets lie that are to be sent.</summary>
+    public PacketSlab Packets => _batch.Packets;
+
+    /// <summary>Opens the best sockets that there are.</summary>
+    /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
+    /// <param name="sendsFrames">Whether a packet socket is wanted.</param>
+    /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
+    public static ReturnSender Open(UdpSocket receiveSocket, bool sendsFrames)
+    {
+        var raw = RawSocket.TryOpen(SendBufferBytes, out var error);
+        if (raw is null && error.Number is not (LinuxError.EPERM or LinuxError.EACCES))
+            throw new LinuxException("open a raw socket", error);
+        var packet = raw is null || !sendsFrames ? null : PacketSocket.TryOpenToSend(SendBufferBytes, out _);
+        return new(raw, packet, receiveSocket);
+    }
+
+    /// <summary>Sends them all, in order.</summary>
+    /// <returns>False when packets were lost that would have left had each been sent by itself.</returns>
+    public bool TrySend(ReturnFrames frames)
+    {
+        _hasLostSome = false;
+        for (var frame = 0; frame < frames.Count; frame++)
+            AddMessage(frames, frames[frame]);
+        if (_raw is null)
+            SendThroughBoundSockets(frames);
+        else
+            SendInOrder(frames);
+        _batch.ClearMessages();
+        return !_hasLostSome;
+    }
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _packet?.Dispose();
+        _raw?.Dispose();
+        _bound?.Dispose();
+    }
+
+    // Message i is frame i.
+    private void AddMessage(ReturnFrames frames, in ReturnFrames.Frame frame)
+    {
+        ref readonly var segment = ref frames.SegmentOf(frame.First);
+        var front = segment.Headers;
+        if (frame.Hop is { } hop)
+        {
+            front -= ReturnFrame.FrontLength;
+            ReturnFrame.WriteFront(front, hop, frame.Path, _genevePort, frame.SegmentSize, frame.PayloadLength);
+            _batch.BeginFrame(hop.InterfaceIndex, EtherType.Ipv4);
+        }
+        else
+        {
+            if (_raw is not null)
+                front = WriteOuterHeader(frame, segment);
+            _batch.Begin(frame.Path.LoadBalancerAddress, _genevePort);
+        }
+
+        _batch.Add(front, (int)(segment.Headers - front) + segment.HeadersLength);
+        if (segment.RestLength != 0)
+            _batch.Add(segment.Rest, segment.RestLength);
+        for (var next = segment.Next; next >= 0;)
+        {
+            ref readonly var following = ref frames.SegmentOf(next);
+            _batch.Add(following.Headers, following.HeadersLength);
+            if (following.RestLength != 0)
+                _batch.Add(following.Rest, following.RestLength);
+            next = following.Next;
+        }
+
+        _batch.End();
+    }
+
+    // In front of a packet that goes by itself. Addresses swapped, ports kept.
+    private byte* WriteOuterHeader(in ReturnFrames.Frame frame, in ReturnFrames.Segment segment)
+    {
+        var outer = segment.Headers - OuterHeader.Length;
+        OuterHeader.Write(
+            new(outer, OuterHeader.Length), frame.Path.LocalAddress, frame.Path.LoadBalancerAddress, frame.Path.SourcePort, _genevePort, segment.HeadersLength + segment.RestLength);
+        return outer;
+    }
+
+    // Runs of packets through the raw socket, and runs of frames through the packet socket.
+    private void SendInOrder(ReturnFrames frames)
+    {
+        for (var first = 0; first < frames.Count;)
+        {
+            var isFrame = frames[first].Hop is not null;
+            var end = first + 1;
+            while (end < frames.Count && frames[end].Hop is not null == isFrame)
+                end++;
+            Send(frames, isFrame ? _packet!.Handle : _raw!.Handle, first, end);
+            first = end;
+        }
+    }
+
+    private void SendThroughBoundSockets(ReturnFrames frames)
+    {
+        for (var first = 0; first < frames.Count;)
+        {
+            // A run of packets that leave from the same address and port goes in one call.
+            ref readonly var path = ref frames[first].Path;
+            var end = first + 1;
+            while (end < frames.Count && frames[end].Path.SourcePort == path.SourcePort && frames[end].Path.LocalAddress == path.LocalAddress)
+                end++;
+            var socket = _bound!.Get(path.LocalAddress, path.SourcePort);
+            if (socket.IsError)
+            {
+                for (var i = first; i < end; i++)
+                    frames.Drop(i, DropReason.SendNoSocket);
+            }
+            else
+            {
+                Send(frames, socket.Value, first, end);
+            }
+
+            first = end;
+        }
+    }
+
+    private void Send(ReturnFrames frames, int socket, int first, int end)
+    {
+        var mayRetry = true;
+        while (first < end)
+        {
+            var sent = _batch.Send(socket, first, end - first);
+            if (!sent.IsError)
+            {
+                first += sent.Value;
+                mayRetry = true;
+            }
+            else if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
+            {
+                // Of several segments some may have gone: what is sent again would be there twice. The wait is then for what follows.
+                if (frames[first] is { Count: > 1, Hop.TakesAllOrNone: false })
+                {
+                    GiveUp(frames, first++, sent.Errno);
+                    _hasLostSome = true;
+                }
+            }
+            else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !ShouldRetry(socket, sent.Errno))
+            {
+                // The error speaks of the first packet alone: the others go on.
+                GiveUp(frames, first++, sent.Errno);
+                mayRetry = true;
+            }
+            else
+            {
+                // Once: but for a buffer that empties, for which each wait has a bound of its own.
+                mayRetry = sent.Errno == LinuxError.EAGAIN;
+            }
+        }
+    }
+
+    // An error may also be an older packet's (an ICMP message that came for it): then the same send now works.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool ShouldRetry(int socket, int errno)
+    {
+        SocketOption.DiscardErrors(socket);
+        return errno switch
+        {
+            LinuxError.EMSGSIZE => false,
+            LinuxError.EAGAIN => Poll.WaitWritable(socket, FullBufferWaitMs),
+            _ => true,
+        };
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void GiveUp(ReturnFrames frames, int index, int errno)
+    {
+        if (frames[index].Hop is not null && !LacksRoom(errno))
+            SendSegments(frames, index);
+        else
+            frames.Drop(index, ReasonOf(errno));
+    }
+
+    // The interface of a frame has gone, or takes none after all: its segments go where the kernel's routes lead now.
+    private void SendSegments(ReturnFrames frames, int index)
+    {
+        ref readonly var frame = ref frames[index];
+        var raw = _raw!.Handle;
+        var pieces = stackalloc IoVector[2];
+        for (var next = frame.First; next >= 0;)
+        {
+            ref readonly var segment = ref frames.SegmentOf(next);
+            pieces[0] = new() { Base = WriteOuterHeader(frame, segment), Length = (nuint)(OuterHeader.Length + segment.HeadersLength) };
+            pieces[1] = new() { Base = segment.Rest, Length = (nuint)segment.RestLength };
+            var sent = SendBatch.SendAlone(raw, pieces, 2, frame.Path.LoadBalancerAddress);
+            if (sent.IsError && ShouldRetry(raw, sent.Errno))
+                sent = SendBatch.SendAlone(raw, pieces, 2, frame.Path.LoadBalancerAddress);
+            if (sent.IsError)
+                segment.Counters->Drop(ReasonOf(sent.Errno));
+            next = segment.Next;
+        }
+    }
+
+    private static bool LacksRoom(int errno) => errno is LinuxError.ENOBUFS or LinuxError.EAGAIN;
+
+    private static DropReason ReasonOf(int errno) =>
+        errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : LacksRoom(errno) ? DropReason.SendQueueFull : DropReason.SendFailed;
+}
