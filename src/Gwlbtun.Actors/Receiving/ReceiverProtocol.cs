@@ -24,6 +24,15 @@ internal sealed record ReceiverBacklogged : IReceiverMessage
     public static readonly ReceiverBacklogged Instance = new();
 }
 
+/// <summary>See what the load has been.</summary>
+internal sealed record LookAtLoad : IReceiverMessage;
+
+/// <summary>See whether there is little to do.</summary>
+internal sealed record LookForRest : IReceiverMessage;
+
+/// <summary>The receive threads sit where they were to.</summary>
+internal sealed record ReceiversMoved : IReceiverMessage;
+
 /// <summary>A receive thread ended with an exception.</summary>
 /// <param name="Thread">The thread.</param>
 /// <param name="Cause">Why it ended.</param>

@@ -13,8 +13,16 @@ internal sealed class Seating(IReadOnlyList<TunnelThread> tunnelThreads, bool is
     /// <summary>To spread, so much of a core must be idle: less, and a further thread only takes turns with whatever else runs.</summary>
     public const double IdleCoresToSpread = 0.4;
 
+    /// <summary>
+    /// To spread, a tunnel thread that carries some must run for so much of the time: less, and it still finds nothing to do now and then, as at the start
+    /// of a load. Where interrupts take more of its core than the rest, the scheduler moves it to an idle one: it is not pinned.
+    /// </summary>
+    public const double BusyShareToSpread = 0.85;
+
     /// <summary>To gather again, the whole process must use less than so much of a core.</summary>
     public const double BusyCoresToGather = 0.3;
+
+    private int _before = 1;
 
     /// <summary>How many tunnel threads carry receive threads; 1 to their number.</summary>
     public int Width { get; private set; } = isGathering ? 1 : Math.Max(1, tunnelThreads.Count);
@@ -36,7 +44,29 @@ internal sealed class Seating(IReadOnlyList<TunnelThread> tunnelThreads, bool is
     /// <summary>Which tunnel thread reads what a receive thread writes while it runs by itself. There must be one.</summary>
     public TunnelThread ReaderOf(ReceiveThread thread) => tunnelThreads[thread.Index % tunnelThreads.Count];
 
-    public void Spread() => Width = Math.Min(Width * 2, tunnelThreads.Count);
+    /// <summary>Whether those that have found full batches have no end of work, and there are cores for more threads.</summary>
+    /// <param name="idleCores">How many cores had nothing to do meanwhile.</param>
+    /// <param name="busyShares">For what part of the time each tunnel thread that carries some ran.</param>
+    /// <param name="isBehind">Whether more than a burst waits in a receive socket.</param>
+    /// <remarks>Full batches alone say little: whoever waits for answers before he sends on gives as many packets at once, however fast they are taken.</remarks>
+    public static bool NeedsMoreCores(double idleCores, IEnumerable<double> busyShares, bool isBehind) =>
+        idleCores >= IdleCoresToSpread && (isBehind || busyShares.Any(share => share >= BusyShareToSpread));
 
-    public void Gather() => Width = 1;
+    /// <summary>Twice as many carry.</summary>
+    public void Spread() => Set(Math.Min(Width * 2, tunnelThreads.Count));
+
+    /// <summary>Half as many carry.</summary>
+    public void Narrow() => Set((Width + 1) / 2);
+
+    /// <summary>One carries all.</summary>
+    public void Gather() => Set(1);
+
+    /// <summary>As before the last change.</summary>
+    public void TakeBack() => Set(_before);
+
+    private void Set(int width)
+    {
+        _before = Width;
+        Width = width;
+    }
 }

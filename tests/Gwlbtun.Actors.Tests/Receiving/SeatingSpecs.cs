@@ -30,9 +30,23 @@ public sealed class SeatingSpecs : IDisposable
         Assert.Equal([0, 1, 2, 3], Seats(seating, receivers));
         Assert.False(seating.CanSpread);
         Assert.True(seating.CanGather);
+        seating.Narrow();
+        Assert.Equal([0, 1, 0, 1], Seats(seating, receivers));
+        seating.TakeBack();
+        Assert.Equal([0, 1, 2, 3], Seats(seating, receivers));
         seating.Gather();
         Assert.Equal([0, 0, 0, 0], Seats(seating, receivers));
     }
+
+    [Theory]
+    [InlineData(0.4, 0.85, false, true)]
+    [InlineData(7, 0.99, false, true)]
+    [InlineData(0.4, 0.1, true, true)]
+    [InlineData(0.4, 0.84, false, false)]
+    [InlineData(0.39, 0.99, true, false)]
+    [InlineData(7, -0.5, false, false)] // another thread in a dead one's place
+    public void Should_need_more_cores_when_there_is_no_end_of_work_and_some_are_idle(double idleCores, double busiest, bool isBehind, bool expected) =>
+        Assert.Equal(expected, Seating.NeedsMoreCores(idleCores, [0, busiest, 0.2], isBehind));
 
     [Fact]
     public void Should_leave_each_with_its_own_number_when_they_are_not_to_gather()
