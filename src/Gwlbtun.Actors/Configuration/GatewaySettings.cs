@@ -81,11 +81,12 @@ public sealed record TunnelSettings(
 /// <summary>Section <c>tunnel.offload</c>: which packets cross the kernel as super-packets, where the kernel is found able to.</summary>
 /// <param name="Receive">From the load balancer.</param>
 /// <param name="Send">To the load balancer.</param>
+/// <param name="Join">Packets of one size that are sent so on the same outer addresses and ports leave as one, whichever flows they are of.</param>
 /// <param name="IntoTcp">TCP on its way into a tunnel.</param>
 /// <param name="IntoUdp">UDP on its way into a tunnel.</param>
 /// <param name="OutOfTcp">TCP on its way out of a tunnel.</param>
 /// <param name="OutOfUdp">UDP on its way out of a tunnel.</param>
-public sealed record OffloadSettings(bool Receive, bool Send, bool IntoTcp, bool IntoUdp, bool OutOfTcp, bool OutOfUdp);
+public sealed record OffloadSettings(bool Receive, bool Send, bool Join, bool IntoTcp, bool IntoUdp, bool OutOfTcp, bool OutOfUdp);
 
 /// <summary>Section <c>tunnel.hold</c>: the bounds of what waits while a tunnel is being built.</summary>
 /// <param name="PacketsPerEni">Packets held for one ENI.</param>
@@ -98,6 +99,7 @@ public sealed record HoldSettings(int PacketsPerEni, long BytesPerEni, long Byte
 /// <param name="TcpClosingTimeout">When a TCP flow that was closed in both directions is forgotten; zero = as any other.</param>
 /// <param name="MaxPerEni">The most flows in one ENI's table.</param>
 /// <param name="MaxTotal">The most flows of all ENIs together; it bounds <paramref name="MaxPerEni"/>.</param>
+/// <param name="Prefetch">Whether the flows of a whole batch of packets are brought into the cache before the first is looked up.</param>
 /// <param name="Fragments">What is remembered of fragments.</param>
 /// <param name="Reserve">Room made in flow tables before their tunnels are opened; see <see cref="FlowReservations.For"/>.</param>
 public sealed record FlowSettings(
@@ -105,6 +107,7 @@ public sealed record FlowSettings(
     TimeSpan TcpClosingTimeout,
     int MaxPerEni,
     int MaxTotal,
+    bool Prefetch,
     FragmentSettings Fragments,
     IReadOnlyList<FlowReservation> Reserve);
 

@@ -63,6 +63,7 @@ internal static class SettingKeys
         "a name of letters, digits, - . and _ with {vpce}, {eni} or {name} in it", NamespacePattern.TryParse));
     public static readonly SettingKey<bool> OffloadReceive = Key("tunnel.offload.receive", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadSend = Key("tunnel.offload.send", SettingTypes.Switch);
+    public static readonly SettingKey<bool> OffloadJoin = Key("tunnel.offload.join", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadIntoTcp = Key("tunnel.offload.into-tcp", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadIntoUdp = Key("tunnel.offload.into-udp", SettingTypes.Switch);
     public static readonly SettingKey<bool> OffloadOutOfTcp = Key("tunnel.offload.out-of-tcp", SettingTypes.Switch);
@@ -77,6 +78,7 @@ internal static class SettingKeys
     public static readonly SettingKey<TimeSpan> FlowsTcpClosing = Key("flows.tcp-closing-timeout", SettingTypes.Duration(_none, _year));
     public static readonly SettingKey<int> FlowsMaxPerEni = Key("flows.max-per-eni", SettingTypes.Integer(1, MaximumFlows));
     public static readonly SettingKey<int> FlowsMaxTotal = Key("flows.max-total", SettingTypes.Integer(1, MaximumFlows));
+    public static readonly SettingKey<bool> FlowsPrefetch = Key("flows.prefetch", SettingTypes.Switch);
     public static readonly SettingKey<int> FragmentsMaxPerEni = Key("flows.fragments.max-per-eni", SettingTypes.Integer(1, 1_000_000));
     public static readonly SettingKey<TimeSpan> FragmentsTimeout = Key("flows.fragments.timeout", SettingTypes.Duration(_second, _day));
     public static readonly SettingKey<TimeSpan> FragmentsWait = Key("flows.fragments.wait", SettingTypes.Duration(_none, TimeSpan.FromSeconds(10)));

@@ -62,7 +62,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.TunnelSteering),
             Get(SettingKeys.TunnelNetns) ? namespaces : null,
             new OffloadSettings(
-                Get(SettingKeys.OffloadReceive), Get(SettingKeys.OffloadSend),
+                Get(SettingKeys.OffloadReceive), Get(SettingKeys.OffloadSend), Get(SettingKeys.OffloadJoin),
                 Get(SettingKeys.OffloadIntoTcp), Get(SettingKeys.OffloadIntoUdp), Get(SettingKeys.OffloadOutOfTcp), Get(SettingKeys.OffloadOutOfUdp)),
             hold);
     }
@@ -74,6 +74,7 @@ internal sealed class SettingsBinder(EffectiveConfiguration effective, Configura
             Get(SettingKeys.FlowsTcpClosing),
             Get(SettingKeys.FlowsMaxPerEni),
             Get(SettingKeys.FlowsMaxTotal),
+            Get(SettingKeys.FlowsPrefetch),
             new FragmentSettings(Get(SettingKeys.FragmentsMaxPerEni), Get(SettingKeys.FragmentsTimeout), Get(SettingKeys.FragmentsWait)),
             Get(SettingKeys.FlowsReserve));
         RequireOrder(SettingKeys.FragmentsWait, flows.Fragments.Wait, SettingKeys.FragmentsTimeout, flows.Fragments.Timeout);

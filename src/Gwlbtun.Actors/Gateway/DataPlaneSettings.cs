@@ -30,6 +30,7 @@ internal static class DataPlaneSettings
         Offload = new OffloadOptions
         {
             Send = settings.Tunnel.Offload.Send,
+            Join = settings.Tunnel.Offload.Join,
             IntoTcp = settings.Tunnel.Offload.IntoTcp,
             IntoUdp = settings.Tunnel.Offload.IntoUdp,
             OutOfTcp = settings.Tunnel.Offload.OutOfTcp,
@@ -51,6 +52,7 @@ internal static class DataPlaneSettings
             UdpIdle = settings.Flows.IdleTimeout.Udp,
             OtherIdle = settings.Flows.IdleTimeout.Other,
             TcpClosing = settings.Flows.TcpClosingTimeout > TimeSpan.Zero ? settings.Flows.TcpClosingTimeout : null,
+            Prefetches = settings.Flows.Prefetch,
         },
         MaxTotalFlows = settings.Flows.MaxTotal,
         Fragments = new FragmentOptions

@@ -15,9 +15,9 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new int?[8], s.Threads.Udp.Cores);
         Assert.Equal(new int?[8], s.Threads.Tunnel.Cores);
         Assert.True(s.Threads is { AreFused: true, Gather: true, SpinMicroseconds: 0, Nice: -10 });
-        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, 4096, true, Netns: null, new OffloadSettings(true, true, true, true, true, true), new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(8500, true, true, TimeSpan.Zero, 1024, 64, 4096, true, Netns: null, new OffloadSettings(true, true, true, true, true, true, true), new HoldSettings(4096, 8 << 20, 64 << 20)), s.Tunnel);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(350), TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(120)), s.Flows.IdleTimeout);
-        Assert.Equal((2_000_000, 2_000_000, TimeSpan.Zero), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
+        Assert.Equal((2_000_000, 2_000_000, true, TimeSpan.Zero), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.Prefetch, s.Flows.TcpClosingTimeout));
         Assert.Equal(new FragmentSettings(16384, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(100)), s.Flows.Fragments);
         Assert.Empty(s.Flows.Reserve);
         Assert.Empty(s.Hooks.Environment);
@@ -49,11 +49,11 @@ public class ConfigurationLoaderSpecs
             tunnel {
               mtu = 1500, return-traffic = false, manage-rp-filter = no, idle-timeout = 5m, max-enis = 2, budget = 8, queue-length = 512, steering = off
               netns = per-endpoint, netns-pattern = "x-{eni}"
-              offload { send = off, into-tcp = off, out-of-tcp = off }
+              offload { send = off, join = off, into-tcp = off, out-of-tcp = off }
               hold { packets-per-eni = 10, bytes-per-eni = 100 KiB, bytes-total = 1 MiB }
             }
             flows {
-              idle-timeout { tcp = 400, udp = 60s, other = 30s }, tcp-closing-timeout = 20s, max-per-eni = 1000, max-total = 3000
+              idle-timeout { tcp = 400, udp = 60s, other = 30s }, tcp-closing-timeout = 20s, max-per-eni = 1000, max-total = 3000, prefetch = off
               fragments { max-per-eni = 5, timeout = 2s, wait = 0 }, reserve = ["1,2,3,4,5,6", "eni-7:6,5,4,3,2,1"]
             }
             hooks { create = "X=1 a", destroy = "X=1 b", environment { A = 1, b_2 = "c = d; e", C = null }, timeout = 1s, kill-grace = 0s, parallelism = 1, on-create-failure = retire }
@@ -68,10 +68,10 @@ public class ConfigurationLoaderSpecs
         Assert.Equal(new int?[3], s.Threads.Udp.Cores);
         Assert.Equal([1, 2, 7], s.Threads.Tunnel.Cores);
         Assert.True(s.Threads is { AreFused: false, Gather: false, SpinMicroseconds: 60, Nice: 5 });
-        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, 512, false, s.Tunnel.Netns, new OffloadSettings(true, false, false, true, false, true), new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
+        Assert.Equal(new TunnelSettings(1500, false, false, TimeSpan.FromMinutes(5), 2, 8, 512, false, s.Tunnel.Netns, new OffloadSettings(true, false, false, false, true, false, true), new HoldSettings(10, 100 << 10, 1 << 20)), s.Tunnel);
         Assert.Equal("x-{eni}", s.Tunnel.Netns?.Text);
         Assert.Equal(new FlowIdleTimeouts(TimeSpan.FromSeconds(400), TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(30)), s.Flows.IdleTimeout);
-        Assert.Equal((1000, 3000, TimeSpan.FromSeconds(20)), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.TcpClosingTimeout));
+        Assert.Equal((1000, 3000, false, TimeSpan.FromSeconds(20)), (s.Flows.MaxPerEni, s.Flows.MaxTotal, s.Flows.Prefetch, s.Flows.TcpClosingTimeout));
         Assert.Equal(new FragmentSettings(5, TimeSpan.FromSeconds(2), TimeSpan.Zero), s.Flows.Fragments);
         Assert.Equal([new FlowReservation(null, 1, 2, 3, 4, 5, 6), new FlowReservation(7, 6, 5, 4, 3, 2, 1)], s.Flows.Reserve);
         Assert.Equal(("X=1 a", "X=1 b"), (s.Hooks.Create?.Text, s.Hooks.Destroy?.Text));

@@ -25,7 +25,7 @@ public class DataPlaneSettingsSpecs
         DataPlaneOptions options = Decide.SettingsOfFile("""
             tunnel.queue-length = 512
             flows {
-              idle-timeout { tcp = 4s, udp = 5s, other = 6s }, tcp-closing-timeout = 3s, max-per-eni = 70, max-total = 80
+              idle-timeout { tcp = 4s, udp = 5s, other = 6s }, tcp-closing-timeout = 3s, max-per-eni = 70, max-total = 80, prefetch = off
               fragments { max-per-eni = 9, timeout = 2s, wait = 1s }
             }
             """).ToDataPlane();
@@ -38,6 +38,7 @@ public class DataPlaneSettingsSpecs
                 UdpIdle = TimeSpan.FromSeconds(5),
                 OtherIdle = TimeSpan.FromSeconds(6),
                 TcpClosing = TimeSpan.FromSeconds(3),
+                Prefetches = false,
             },
             options.Flows);
         Assert.Equal(new FragmentOptions { MaxRecords = 9, Timeout = TimeSpan.FromSeconds(2), Wait = TimeSpan.FromSeconds(1) }, options.Fragments);

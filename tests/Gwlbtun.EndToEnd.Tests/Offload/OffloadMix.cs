@@ -5,12 +5,13 @@ internal sealed class OffloadMix
 {
     public const string Receive = "receive";
     public const string Send = "send";
+    public const string Join = "join";
     public const string Fused = "fused";
     public const string Steering = "steering";
 
     private static readonly (string Switch, string Variable)[] _switches =
     [
-        (Receive, "GWLBTUN_TUNNEL_OFFLOAD_RECEIVE"), (Send, "GWLBTUN_TUNNEL_OFFLOAD_SEND"),
+        (Receive, "GWLBTUN_TUNNEL_OFFLOAD_RECEIVE"), (Send, "GWLBTUN_TUNNEL_OFFLOAD_SEND"), (Join, "GWLBTUN_TUNNEL_OFFLOAD_JOIN"),
         ("into-tcp", "GWLBTUN_TUNNEL_OFFLOAD_INTO_TCP"), ("into-udp", "GWLBTUN_TUNNEL_OFFLOAD_INTO_UDP"),
         ("out-of-tcp", "GWLBTUN_TUNNEL_OFFLOAD_OUT_OF_TCP"), ("out-of-udp", "GWLBTUN_TUNNEL_OFFLOAD_OUT_OF_UDP"),
         (Fused, "GWLBTUN_THREADS_FUSED"), (Steering, "GWLBTUN_TUNNEL_STEERING"),
@@ -41,8 +42,11 @@ internal sealed class OffloadMix
     /// <summary>Whether they come out of it merged.</summary>
     public bool TakesMerged(string protocol) => Merges(protocol) && IsOn($"out-of-{protocol}");
 
-    /// <summary>Whether they go back to the load balancer merged.</summary>
-    public bool SendsMerged(string protocol) => TakesMerged(protocol) && IsOn(Send);
+    /// <summary>Whether they go back to the load balancer merged; null: it depends on how many come out of the tunnel at once.</summary>
+    public bool? SendsMerged(string protocol) =>
+        IsOn(Send) && (TakesMerged(protocol) || (IsOn(Join) && Batch > 1)) ? true
+        : IsOn(Send) && IsOn(Join) ? null
+        : false;
 
     public static OffloadMix Parse(string text)
     {

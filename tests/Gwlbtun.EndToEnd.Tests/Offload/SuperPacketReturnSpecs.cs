@@ -166,6 +166,37 @@ public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingS
     }
 
     [Fact]
+    public async Task Should_lose_none_that_has_to_wait_until_the_uplinks_queue_has_room()
+    {
+        // Gwlbtun waits for room for 50 ms, and then for a tenth of the time.
+        const int Flows = 8, Burst = 20, Rounds = 5;
+        await StartWithAsync(Passthrough);
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
+        // Two of them wait, and three leave each millisecond.
+        Lab.Appliance.Execute("tc", "qdisc", "add", "dev", "uplink", "root", "tbf", "rate", "200mbit", "burst", "20kb", "limit", "20kb");
+        // The kernel tells of the queue after it is there.
+        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync, atLeast: 1);
+
+        GwlbFlow[] flows = [.. Enumerable.Range(0, Flows).Select(n => new GwlbFlow(Eni, 20 + n))];
+        var expected = new HashSet<(uint Cookie, uint Sequence)>();
+        for (uint round = 0; round < Rounds; round++)
+        {
+            foreach (var flow in flows)
+            {
+                byte[][] packets = [.. Enumerable.Range(0, Burst).Select(n => flow.Packet((round * Burst) + (uint)n, 400))];
+                Gwlb.SendTogether(flow, packets);
+                expected.UnionWith(packets.Select(packet => (flow.Cookie, InnerPackets.Sequence(packet))));
+            }
+
+            while (expected.Count > 0)
+            {
+                var returned = await Gwlb.ReceiveAsync();
+                Assert.True(expected.Remove((returned.Cookie, returned.Sequence)), $"packet {returned.Sequence} with cookie {returned.Cookie:x8} came back twice");
+            }
+        }
+    }
+
+    [Fact]
     public async Task Should_return_bursts_through_bound_sockets_when_raw_ones_are_not_to_be_had()
     {
         _ = await StartWrappedAsync(["setpriv", "--bounding-set", "-all,+net_admin", "--inh-caps", "-all"], "-c", Passthrough);
