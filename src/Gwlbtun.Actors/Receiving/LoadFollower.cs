@@ -1,7 +1,5 @@
 using Akka.Actor;
-using Gwlbtun.Actors.Gateway;
 using Gwlbtun.Actors.Tunnels;
-using Gwlbtun.Native.Forwarding;
 using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Receiving;
@@ -10,82 +8,51 @@ namespace Gwlbtun.Actors.Receiving;
 /// Has the receive threads ride on as many tunnel threads as the load needs. Part of <see cref="ReceiverActor"/>, in whose turns all of it runs; it schedules messages
 /// to the actor, which are to be handed back to it.
 /// </summary>
-internal sealed class LoadFollower
+/// <param name="seating">Who is to ride where.</param>
+/// <param name="crew">The threads.</param>
+/// <param name="timers">The actor's.</param>
+/// <param name="self">The actor.</param>
+/// <param name="logger">Whom to tell.</param>
+internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerScheduler timers, IActorRef self, ILogger logger)
 {
     // From the moment that a thread finds full batches: what went before, a pause perhaps, says nothing of now. The kernel counts in hundredths of a second.
     private static readonly TimeSpan _lookFor = TimeSpan.FromMilliseconds(200);
 
+    // After a look that led to nothing: else threads that go on telling of full batches would have it look all the time.
+    private static readonly TimeSpan _pauseFor = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan _restInterval = TimeSpan.FromSeconds(5);
 
-    private readonly DataPlane _dataPlane;
-    private readonly Func<IReadOnlyList<ReceiveThread>> _threads;
-    private readonly ITimerScheduler _timers;
-    private readonly IActorRef _self;
-    private readonly ILogger _logger;
-    private readonly Seating _seating;
     private readonly WidthTrial _trial = new();
     private LoadLook? _look;
     private bool _isToNarrow;
+    private TimeSpan _pausesUntil;
     private TimeSpan _processTime;
     private bool _isMoving;
     private bool _isReseatDue;
 
-    /// <param name="dataPlane">The threads that carry, and where packets are counted.</param>
-    /// <param name="threads">The receive threads, as they are at any time.</param>
-    /// <param name="timers">The actor's.</param>
-    /// <param name="self">The actor.</param>
-    /// <param name="logger">Whom to tell.</param>
-    public LoadFollower(DataPlane dataPlane, Func<IReadOnlyList<ReceiveThread>> threads, ITimerScheduler timers, IActorRef self, ILogger logger)
-    {
-        _dataPlane = dataPlane;
-        _threads = threads;
-        _timers = timers;
-        _self = self;
-        _logger = logger;
-        // Pinned threads stay where they are.
-        var options = dataPlane.Options;
-        _seating = new Seating(
-            dataPlane.TunnelThreads,
-            isGathering: options.GatherReceivers && options.FuseThreads && options.ReceiveThreads.Cores.Concat(options.TunnelThreads.Cores).All(core => core is null));
-    }
-
-    private bool IsAnyBehind => _threads().Any(thread => thread.IsBehind);
-
-    private static TimeSpan Now => TimeSpan.FromMilliseconds(Environment.TickCount64);
-
-    /// <summary>What a receive thread that starts is to ride on; null: on nothing.</summary>
-    public TunnelThread? CarrierOf(ReceiveThread thread) => _seating.CarrierOf(thread);
-
-    /// <summary>The threads know among how many the load is divided. To be called when some have started.</summary>
-    public void TellSharers()
-    {
-        foreach (var thread in _dataPlane.TunnelThreads)
-            thread.Sharers = _seating.Width;
-        // Those that run by themselves.
-        foreach (var thread in _threads())
-            thread.Sharers = _dataPlane.Sockets.Count;
-    }
-
     /// <summary>A receive thread has found full batches again and again.</summary>
     public void OnBacklog()
     {
-        if (_look is null && !_isMoving && _seating.CanSpread && _trial.MayWiden(Now, IsAnyBehind))
+        if (_look is null && !_isMoving && seating.CanSpread && crew.Now >= _pausesUntil && _trial.MayWiden(crew.Now, crew.IsAnyBehind))
             Look(isToNarrow: false);
     }
 
     /// <summary>Handles <see cref="LookForRest"/>: at rest, one thread is enough; else it may be tried whether fewer are.</summary>
     public void OnLookForRest()
     {
-        var used = Environment.CpuUsage.TotalTime - _processTime;
+        var used = crew.ProcessTime - _processTime;
         _processTime += used;
-        if (_isMoving || _look is not null || _trial.IsUnderWay || !_seating.CanGather)
+        if (_isMoving || _look is not null || _trial.IsUnderWay || !seating.CanGather)
             return;
         if (used <= _restInterval * Seating.BusyCoresToGather)
         {
-            _seating.Gather();
+            // What comes after a rest may be another load.
+            _trial.Forget();
+            seating.Gather();
             ReseatAnew();
         }
-        else if (_trial.MayNarrow(Now))
+        else if (_trial.MayNarrow(crew.Now))
         {
             Look(isToNarrow: true);
         }
@@ -98,11 +65,13 @@ internal sealed class LoadFollower
         _look = null;
         if (_isMoving)
             return;
-        var load = TakeLook().Since(before);
+        var load = crew.TryLook(seating.Width)?.Since(before);
         if (_trial.IsUnderWay)
             EndTrial(load);
-        else if (_isToNarrow ? _seating.CanGather : _seating.CanSpread && Seating.NeedsMoreCores(load.IdleCores, load.BusyShares, IsAnyBehind))
+        else if (load is not null && (_isToNarrow ? seating.MayDoWithFewer(load, crew.IsAnyBehind) : seating.CanSpread && Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
             BeginTrial(load);
+        else
+            _pausesUntil = crew.Now + _pauseFor;
     }
 
     /// <summary>Those that rode on a tunnel thread that died run by themselves until they are seated again.</summary>
@@ -126,38 +95,42 @@ internal sealed class LoadFollower
     private void Look(bool isToNarrow)
     {
         _isToNarrow = isToNarrow;
-        _look = TakeLook();
-        _timers.StartSingleTimer(nameof(LookAtLoad), new LookAtLoad(), _lookFor);
+        _look = crew.TryLook(seating.Width);
+        if (_look is not null)
+            timers.StartSingleTimer(nameof(LookAtLoad), new LookAtLoad(), _lookFor);
+        else if (_trial.IsUnderWay)
+            EndTrial(load: null);
     }
-
-    private LoadLook TakeLook() => LoadLook.Take(_dataPlane, _threads(), _seating.Width);
 
     private void BeginTrial(Load load)
     {
-        _trial.Begin(isWider: !_isToNarrow, load.PacketsPerSecond, IsAnyBehind);
+        _trial.Begin(isWider: !_isToNarrow, load.PacketsPerSecond, crew.IsAnyBehind);
         if (_isToNarrow)
-            _seating.Narrow();
+            seating.Narrow();
         else
-            _seating.Spread();
+            seating.Spread();
         ReseatAnew();
     }
 
-    private void EndTrial(Load load)
+    // Without a load it says nothing, and things are as they were.
+    private void EndTrial(Load? load)
     {
-        if (_trial.End(Now, load.PacketsPerSecond, IsAnyBehind))
+        if (load is null)
+            _trial.Abandon();
+        else if (_trial.End(crew.Now, load.PacketsPerSecond, crew.IsAnyBehind, Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
             return;
-        _seating.TakeBack();
+        seating.TakeBack();
         ReseatAnew();
     }
 
     private void ReseatAnew()
     {
-        _logger.ReceiversSpread(_seating.Width);
-        _timers.Cancel(nameof(LookForRest));
-        if (_seating.CanGather)
+        logger.ReceiversSpread(seating.Width);
+        timers.Cancel(nameof(LookForRest));
+        if (seating.CanGather)
         {
-            _processTime = Environment.CpuUsage.TotalTime;
-            _timers.StartPeriodicTimer(nameof(LookForRest), new LookForRest(), _restInterval);
+            _processTime = crew.ProcessTime;
+            timers.StartPeriodicTimer(nameof(LookForRest), new LookForRest(), _restInterval);
         }
 
         Reseat();
@@ -166,21 +139,7 @@ internal sealed class LoadFollower
     private void Reseat()
     {
         _isMoving = true;
-        TellSharers();
-        MoveAsync(_threads(), _seating).PipeTo(_self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
-    }
-
-    // One after the other, so that each waits for its former carrier alone.
-    private static async Task MoveAsync(IReadOnlyList<ReceiveThread> threads, Seating seating)
-    {
-        foreach (var thread in threads)
-        {
-            if (seating.CarrierOf(thread) is not { } carrier || thread.Carrier == carrier)
-                continue;
-            if (thread.Carrier is null)
-                await thread.BoardAsync(carrier, seating.ReaderOf(thread)).ConfigureAwait(false);
-            else
-                await thread.MoveAsync(carrier).ConfigureAwait(false);
-        }
+        crew.TellSharers(seating.Width);
+        crew.MoveAsync(seating).PipeTo(self, success: () => new ReceiversMoved(), failure: _ => new ReceiversMoved());
     }
 }

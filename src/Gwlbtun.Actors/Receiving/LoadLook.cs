@@ -7,27 +7,31 @@ namespace Gwlbtun.Actors.Receiving;
 /// <summary>What has run for how long, and what was received, at some moment. Two of them make a <see cref="Load"/>.</summary>
 /// <param name="At">When, since the machine's start.</param>
 /// <param name="Cores">The cores that this process may run on.</param>
-/// <param name="Carriers">The tunnel threads that carry receive threads, by number.</param>
-/// <param name="Packets">Packets received by all receive threads.</param>
-internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, IReadOnlyList<TimeSpan> Carriers, ulong Packets)
+/// <param name="CoreCount">How many these are.</param>
+/// <param name="Carriers">The tunnel threads that carry receive threads, and how long each has run.</param>
+/// <param name="Receivers">The receive threads, and how many packets each has received.</param>
+internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount, IReadOnlyDictionary<object, TimeSpan> Carriers, IReadOnlyDictionary<object, ulong> Receivers)
 {
     private static readonly IReadOnlyList<int> _cores = CpuAffinity.Allowed();
 
-    public static LoadLook Take(DataPlane dataPlane, IEnumerable<ReceiveThread> receivers, int carriers) => new(
-        TimeSpan.FromMilliseconds(Environment.TickCount64),
+    /// <exception cref="IOException">The kernel does not say.</exception>
+    public static LoadLook Take(DataPlane dataPlane, IEnumerable<ReceiveThread> receivers, int carriers, TimeSpan now) => new(
+        now,
         ProcessorTimes.Read(_cores),
-        [.. dataPlane.TunnelThreads.Take(carriers).Select(thread => ThreadTime.Read(thread.ThreadId))],
-        receivers.Aggregate(0ul, (sum, receiver) => sum + receiver.Counters.Packets));
+        _cores.Count,
+        dataPlane.TunnelThreads.Take(carriers).ToDictionary(thread => (object)thread, thread => ThreadTime.Read(thread.ThreadId)),
+        receivers.ToDictionary(thread => (object)thread, thread => thread.Counters.Packets));
 
-    /// <summary>What happened between an earlier look and this one.</summary>
-    public Load Since(LoadLook before)
+    /// <summary>What happened between an earlier look and this one; null when other threads were there then, so that it cannot be told.</summary>
+    public Load? Since(LoadLook before)
     {
+        if (!Carriers.Keys.ToHashSet().SetEquals(before.Carriers.Keys) || !Receivers.Keys.ToHashSet().SetEquals(before.Receivers.Keys))
+            return null;
         var elapsed = At - before.At;
         return new(
-            Cores.IdleShareSince(before.Cores) * _cores.Count,
-            [.. Carriers.Zip(before.Carriers, (after, then) => (after - then) / elapsed)],
-            // A thread that was replaced meanwhile counts from 0.
-            (Packets - Math.Min(Packets, before.Packets)) / elapsed.TotalSeconds);
+            Cores.IdleShareSince(before.Cores) * CoreCount,
+            [.. Carriers.Select(carrier => (carrier.Value - before.Carriers[carrier.Key]) / elapsed)],
+            Receivers.Sum(receiver => (double)(receiver.Value - before.Receivers[receiver.Key])) / elapsed.TotalSeconds);
     }
 }
 

@@ -21,6 +21,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private readonly ILogger _logger;
     private readonly ReceiveThread?[] _threads;
     private ThreadReplacement _replacement = null!;
+    private readonly ReceiveCrew _crew;
+    private Seating? _seating;
     private LoadFollower? _load;
     private bool _isStopping;
 
@@ -31,6 +33,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         _stats = stats;
         _logger = logger;
         _threads = new ReceiveThread?[dataPlane.Sockets.Count];
+        _crew = new ReceiveCrew(dataPlane, () => Threads);
 
         Receive<StartReceiving>(_ => OnStart());
         Receive<ReceiverBacklogged>(_ => _load?.OnBacklog(), _ => !_isStopping);
@@ -57,12 +60,13 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
 
     private void OnStart()
     {
-        _load ??= new LoadFollower(_dataPlane, () => Threads, Timers, Self, _logger);
+        _seating ??= SeatingOf(_dataPlane);
+        _load ??= new LoadFollower(_seating, _crew, Timers, Self, _logger);
         try
         {
             for (var i = 0; i < _threads.Length; i++)
                 _threads[i] ??= StartThread(i);
-            _load.TellSharers();
+            _crew.TellSharers(_seating.Width);
         }
         catch (LinuxException cannotStart)
         {
@@ -74,11 +78,19 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
         Sender.Tell(new ReceivingStarted());
     }
 
+    // Pinned threads stay where they are.
+    private static Seating SeatingOf(DataPlane dataPlane)
+    {
+        var options = dataPlane.Options;
+        var isGathering = options.GatherReceivers && options.FuseThreads && options.ReceiveThreads.Cores.Concat(options.TunnelThreads.Cores).All(core => core is null);
+        return new(dataPlane.TunnelThreads, dataPlane.Sockets.Count, isGathering);
+    }
+
     private ReceiveThread StartThread(int index)
     {
         var thread = new ReceiveThread(
             index, _dataPlane.Options, _dataPlane.Sockets[index], _dataPlane.Registry, _dataPlane.Quiescence, _dataPlane.Relay);
-        if (_load?.CarrierOf(thread) is { } carrier)
+        if (_seating?.CarrierOf(thread) is { } carrier)
             thread.StartOn(carrier);
         else
             thread.Start();
@@ -89,7 +101,7 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     {
         if (_isStopping || !_replacement.TryReplace(dead, () => _threads[dead.Index] = StartThread(dead.Index)))
             return;
-        _load?.TellSharers();
+        _crew.TellSharers(_seating!.Width);
         _stats.Tell(new ReceiveThreadsChanged(Threads, dead));
         _logger.ThreadReplaced(dead.Name);
     }

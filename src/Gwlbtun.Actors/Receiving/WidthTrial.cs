@@ -9,6 +9,12 @@ internal sealed class WidthTrial
     /// <summary>So many times the packets are worth more threads; so much of them is worth fewer.</summary>
     public const double Gain = 1.1;
 
+    /// <summary>When fewer threads do so much better, more of them were a mistake; else the load may just have become less.</summary>
+    public const double Better = 1.05;
+
+    /// <summary>With so much less than before, the load itself has gone.</summary>
+    public const double Gone = 0.5;
+
     private readonly Rest _wider = new();
     private readonly Rest _narrower = new();
     private bool _isWider;
@@ -43,11 +49,22 @@ internal sealed class WidthTrial
     /// <param name="now">The present time.</param>
     /// <param name="packetsPerSecond">What was received during it, packets/s.</param>
     /// <param name="isBehind">Whether more than a burst waits in a receive socket.</param>
-    /// <returns>Whether it is to stay so. More threads have to bring more packets, or to have taken what had waited; fewer have to do nearly as well.</returns>
-    public bool End(TimeSpan now, double packetsPerSecond, bool isBehind)
+    /// <param name="needsMoreCores">Whether the threads had no end of work, and others cores had none.</param>
+    /// <returns>Whether it is to stay so. More threads have to bring more packets, or to have taken what had waited; fewer have to do nearly as well, and to have time left.</returns>
+    public bool End(TimeSpan now, double packetsPerSecond, bool isBehind, bool needsMoreCores)
     {
         IsUnderWay = false;
-        return _isWider ? EndWider(now, packetsPerSecond, isBehind) : EndNarrower(now, packetsPerSecond, isBehind);
+        return _isWider ? EndWider(now, packetsPerSecond, isBehind) : EndNarrower(now, packetsPerSecond, isBehind || needsMoreCores);
+    }
+
+    /// <summary>It ends, and nothing can be said of it.</summary>
+    public void Abandon() => IsUnderWay = false;
+
+    /// <summary>What was found out may hold no longer: all may be tried.</summary>
+    public void Forget()
+    {
+        _wider.Forget();
+        _narrower.Forget();
     }
 
     private bool EndWider(TimeSpan now, double packetsPerSecond, bool isBehind)
@@ -55,17 +72,21 @@ internal sealed class WidthTrial
         var hasPaid = packetsPerSecond >= _packetsBefore * Gain || (_wasBehind && !isBehind);
         if (hasPaid)
             _narrower.Begin(now);
-        else
+        else if (packetsPerSecond >= _packetsBefore * Gone)
             _wider.BeginLonger(now);
         return hasPaid;
     }
 
-    private bool EndNarrower(TimeSpan now, double packetsPerSecond, bool isBehind)
+    private bool EndNarrower(TimeSpan now, double packetsPerSecond, bool isTooMuch)
     {
-        var isEnough = packetsPerSecond >= _packetsBefore / Gain && !isBehind;
-        if (isEnough)
+        var isEnough = packetsPerSecond >= _packetsBefore / Gain && !isTooMuch;
+        if (isEnough && packetsPerSecond >= _packetsBefore * Better)
         {
             _wider.BeginLonger(now);
+        }
+        else if (isEnough)
+        {
+            _wider.Begin(now);
         }
         else
         {
@@ -80,12 +101,13 @@ internal sealed class WidthTrial
     private sealed class Rest
     {
         private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(10);
-        private static readonly TimeSpan _longest = TimeSpan.FromMinutes(5);
+        private static readonly TimeSpan _longest = TimeSpan.FromMinutes(1);
+        private static readonly TimeSpan _urgent = TimeSpan.FromSeconds(2);
 
         private TimeSpan _length;
         private TimeSpan _since;
 
-        public bool IsOver(TimeSpan now, bool isUrgent = false) => now - _since >= (isUrgent && _length > _shortest ? _shortest : _length);
+        public bool IsOver(TimeSpan now, bool isUrgent = false) => now - _since >= (isUrgent && _length > _urgent ? _urgent : _length);
 
         public void Begin(TimeSpan now)
         {

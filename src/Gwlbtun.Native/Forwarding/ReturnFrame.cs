@@ -14,8 +14,13 @@ internal static unsafe class ReturnFrame
     /// <summary>Bytes in front of the first segment's Geneve header.</summary>
     public const int FrontLength = OuterOffset + OuterHeader.Length;
 
-    /// <summary>UDP payload bytes of all segments together at most: so many does the length field of IPv4 allow.</summary>
+    /// <summary>UDP payload bytes of a packet at most: so many does the length field of IPv4 allow.</summary>
     public const int MaximumPayload = ushort.MaxValue - OuterHeader.Length;
+
+    /// <summary>
+    /// UDP payload bytes of all segments together at most. The kernel takes apart for the device what has 65,536 bytes (GSO_LEGACY_MAX_SIZE), the Ethernet header included, or more.
+    /// </summary>
+    public const int MaximumSuperPayload = MaximumPayload - NextHop.EthernetHeaderLength;
 
     private const int OuterOffset = VirtioNetHeader.Length + NextHop.EthernetHeaderLength;
     private const int UdpOffset = NextHop.EthernetHeaderLength + Ipv4Format.MinimumLength;

@@ -69,7 +69,7 @@ internal sealed unsafe class ReturnFrames : IDisposable
             if (found.IsOpen
                 && (segments == 1 ? segmentSize <= found.SegmentSize : segmentSize == found.SegmentSize)
                 && found.Count + segments <= SuperPacket.MaximumSegments
-                && found.PayloadLength + payloadLength <= ReturnFrame.MaximumPayload
+                && found.PayloadLength + payloadLength <= ReturnFrame.MaximumSuperPayload
                 && found.Path == path)
                 return true;
         }
@@ -86,7 +86,7 @@ internal sealed unsafe class ReturnFrames : IDisposable
     /// <returns>The frame's number.</returns>
     public int Begin(in OuterPath path, NextHop? hop, int segmentSize)
     {
-        _frames[Count] = new() { Path = path, Hop = hop, SegmentSize = segmentSize, IsOpen = hop is not null, First = _segmentCount };
+        _frames[Count] = new() { Path = path, Hop = hop, SegmentSize = segmentSize, IsOpen = TakesSuperPackets(hop), First = _segmentCount };
         return Count++;
     }
 
@@ -119,8 +119,12 @@ internal sealed unsafe class ReturnFrames : IDisposable
     /// <summary>Counts all packets of a frame as lost.</summary>
     public void Drop(int frame, DropReason reason)
     {
-        for (var segment = _frames[frame].First; segment >= 0; segment = _segments[segment].Next)
+        var segment = _frames[frame].First;
+        for (var left = _frames[frame].Count; left > 0; left--)
+        {
             _segments[segment].Counters->Drop(reason);
+            segment = _segments[segment].Next;
+        }
     }
 
     /// <summary>Forgets them all.</summary>
@@ -131,6 +135,9 @@ internal sealed unsafe class ReturnFrames : IDisposable
     }
 
     public void Dispose() => NativeMemory.AlignedFree(_headers);
+
+    /// <summary>Whether several packets may leave there in one frame.</summary>
+    public static bool TakesSuperPackets(NextHop? hop) => hop is { SuperPackets: not SuperPacketFate.TakenApart };
 
     private static ulong HashOf(in OuterPath path)
     {

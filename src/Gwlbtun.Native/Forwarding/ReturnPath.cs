@@ -12,7 +12,7 @@ namespace Gwlbtun.Native.Forwarding;
 /// </summary>
 internal sealed unsafe class ReturnPath : IDisposable
 {
-    // After packets were lost that left together, for so long every one leaves by itself: of those, each that is refused can be sent again. In milliseconds.
+    // After packets that left together were refused for good, for so long every one leaves by itself: of those, each that is refused can be sent again. In milliseconds.
     private const int SinglesMs = 1_000;
 
     private readonly ReturnSender _sender;
@@ -82,7 +82,7 @@ internal sealed unsafe class ReturnPath : IDisposable
         }
 
         var hop = FindHop(path, size);
-        var perFrame = hop is null || _sendsSingles ? 1 : Math.Min(ReturnFrame.MaximumPayload / size, SuperPacket.MaximumSegments);
+        var perFrame = _sendsSingles || !ReturnFrames.TakesSuperPackets(hop) ? 1 : Math.Clamp(ReturnFrame.MaximumSuperPayload / size, 1, SuperPacket.MaximumSegments);
         for (var first = 0; first < segments.Count;)
         {
             var count = Math.Min(perFrame, segments.Count - first);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Native.Uplink;
 using Gwlbtun.Native.Wire;
 
 namespace Gwlbtun.Native.Forwarding;
@@ -19,6 +20,9 @@ internal sealed unsafe class ReturnSender : IDisposable
     private const int SendBufferBytes = 16 << 20;
     private const int BoundSocketsPerThread = 1024;
 
+    // A super-packet that is refused as often, after a wait each, may be larger than the queue.
+    private const int RefusalsAtMost = 5;
+
     // A full send buffer empties within microseconds unless the link stands still: this long we wait for it, in milliseconds.
     private const int FullBufferWaitMs = 20;
 
@@ -28,7 +32,7 @@ internal sealed unsafe class ReturnSender : IDisposable
     private readonly PacketSocket? _packet;
     private readonly FullQueuePatience _patience = new();
     private readonly ushort _genevePort;
-    private bool _hasLostSome;
+    private bool _doesBetterWithSingles;
 
     private ReturnSender(RawSocket? raw, PacketSocket? packet, UdpSocket receiveSocket)
     {
@@ -64,10 +68,10 @@ internal sealed unsafe class ReturnSender : IDisposable
     }
 
     /// <summary>Sends them all, in order.</summary>
-    /// <returns>False when packets were lost that would have left had each been sent by itself.</returns>
+    /// <returns>False when packets that were to leave together have found no room so: each should leave by itself for a while.</returns>
     public bool TrySend(ReturnFrames frames)
     {
-        _hasLostSome = false;
+        _doesBetterWithSingles = false;
         for (var frame = 0; frame < frames.Count; frame++)
             AddMessage(frames, frames[frame]);
         if (_raw is null)
@@ -75,7 +79,7 @@ internal sealed unsafe class ReturnSender : IDisposable
         else
             SendInOrder(frames);
         _batch.ClearMessages();
-        return !_hasLostSome;
+        return !_doesBetterWithSingles;
     }
 
     public void Dispose()
@@ -128,15 +132,20 @@ internal sealed unsafe class ReturnSender : IDisposable
         return outer;
     }
 
-    // Runs of packets through the raw socket, and runs of frames through the packet socket.
+    // Runs of packets through the raw socket, and runs of frames through the packet socket. Of several messages the kernel tells only an error of the first: what must not be sent
+    // again unless it is known how it was refused goes in a call of its own.
     private void SendInOrder(ReturnFrames frames)
     {
         for (var first = 0; first < frames.Count;)
         {
             var isFrame = frames[first].Hop is not null;
             var end = first + 1;
-            while (end < frames.Count && frames[end].Hop is not null == isFrame)
-                end++;
+            if (!MayLeaveInPart(frames[first]))
+            {
+                while (end < frames.Count && frames[end].Hop is not null == isFrame && !MayLeaveInPart(frames[end]))
+                    end++;
+            }
+
             Send(frames, isFrame ? _packet!.Handle : _raw!.Handle, first, end);
             first = end;
         }
@@ -169,6 +178,7 @@ internal sealed unsafe class ReturnSender : IDisposable
     private void Send(ReturnFrames frames, int socket, int first, int end)
     {
         var mayRetry = true;
+        var refusals = 0;
         while (first < end)
         {
             var sent = _batch.Send(socket, first, end - first);
@@ -176,21 +186,31 @@ internal sealed unsafe class ReturnSender : IDisposable
             {
                 first += sent.Value;
                 mayRetry = true;
+                refusals = 0;
+            }
+            else if (sent.Errno == LinuxError.ENOBUFS && MayLeaveInPart(frames[first]))
+            {
+                // What is sent again could be there twice. The wait is for what follows.
+                frames.Drop(first++, DropReason.SendQueueFull);
+                _doesBetterWithSingles = true;
+                _ = _patience.TryWait();
+            }
+            else if (sent.Errno == LinuxError.ENOBUFS && frames[first].Count > 1 && ++refusals > RefusalsAtMost)
+            {
+                SendSegments(frames, first++);
+                _doesBetterWithSingles = true;
+                refusals = 0;
             }
             else if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
             {
-                // Of several segments some may have gone: what is sent again would be there twice. The wait is then for what follows.
-                if (frames[first] is { Count: > 1, Hop.TakesAllOrNone: false })
-                {
-                    GiveUp(frames, first++, sent.Errno);
-                    _hasLostSome = true;
-                }
+                mayRetry = true;
             }
             else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
                 GiveUp(frames, first++, sent.Errno);
                 mayRetry = true;
+                refusals = 0;
             }
             else
             {
@@ -199,6 +219,8 @@ internal sealed unsafe class ReturnSender : IDisposable
             }
         }
     }
+
+    private static bool MayLeaveInPart(in ReturnFrames.Frame frame) => frame is { Count: > 1, Hop.SuperPackets: SuperPacketFate.LeavesInPart };
 
     // An error may also be an older packet's (an ICMP message that came for it): then the same send now works.
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -216,29 +238,62 @@ internal sealed unsafe class ReturnSender : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(ReturnFrames frames, int index, int errno)
     {
+        // The interface has gone, or takes no frames after all: its segments go where the kernel's routes lead now.
         if (frames[index].Hop is not null && !LacksRoom(errno))
-            SendSegments(frames, index);
+            SendPackets(frames, index);
         else
             frames.Drop(index, ReasonOf(errno));
     }
 
-    // The interface of a frame has gone, or takes none after all: its segments go where the kernel's routes lead now.
+    // Each segment as a frame of its own.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void SendSegments(ReturnFrames frames, int index)
     {
         ref readonly var frame = ref frames[index];
-        var raw = _raw!.Handle;
-        var pieces = stackalloc IoVector[2];
-        for (var next = frame.First; next >= 0;)
+        var hop = frame.Hop!;
+        for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
         {
             ref readonly var segment = ref frames.SegmentOf(next);
-            pieces[0] = new() { Base = WriteOuterHeader(frame, segment), Length = (nuint)(OuterHeader.Length + segment.HeadersLength) };
-            pieces[1] = new() { Base = segment.Rest, Length = (nuint)segment.RestLength };
-            var sent = SendBatch.SendAlone(raw, pieces, 2, frame.Path.LoadBalancerAddress);
-            if (sent.IsError && ShouldRetry(raw, sent.Errno))
-                sent = SendBatch.SendAlone(raw, pieces, 2, frame.Path.LoadBalancerAddress);
-            if (sent.IsError)
+            var payloadLength = segment.HeadersLength + segment.RestLength;
+            var front = segment.Headers - ReturnFrame.FrontLength;
+            ReturnFrame.WriteFront(front, hop, frame.Path, _genevePort, payloadLength, payloadLength);
+            SendAlone(segment, front, hop.InterfaceIndex, frame.Path.LoadBalancerAddress);
+        }
+    }
+
+    private void SendPackets(ReturnFrames frames, int index)
+    {
+        ref readonly var frame = ref frames[index];
+        for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
+        {
+            ref readonly var segment = ref frames.SegmentOf(next);
+            SendAlone(segment, WriteOuterHeader(frame, segment), interfaceIndex: 0, frame.Path.LoadBalancerAddress);
+        }
+    }
+
+    // Through an interface, or by the kernel's routes.
+    private void SendAlone(in ReturnFrames.Segment segment, byte* front, int interfaceIndex, uint destination)
+    {
+        var pieces = stackalloc IoVector[2];
+        pieces[0] = new() { Base = front, Length = (nuint)(segment.Headers - front + segment.HeadersLength) };
+        pieces[1] = new() { Base = segment.Rest, Length = (nuint)segment.RestLength };
+        var mayRetry = true;
+        while (true)
+        {
+            var sent = interfaceIndex != 0
+                ? SendBatch.SendFrameAlone(_packet!.Handle, pieces, 2, interfaceIndex, EtherType.Ipv4)
+                : SendBatch.SendAlone(_raw!.Handle, pieces, 2, destination);
+            if (!sent.IsError)
+                return;
+            if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
+                continue;
+            if (!mayRetry || !ShouldRetry(interfaceIndex != 0 ? _packet!.Handle : _raw!.Handle, sent.Errno))
+            {
                 segment.Counters->Drop(ReasonOf(sent.Errno));
-            next = segment.Next;
+                return;
+            }
+
+            mayRetry = false;
         }
     }
 

@@ -9,6 +9,9 @@ internal static unsafe partial class DeviceFeatures
     /// <summary>UDP super-packets are sent whole, and taken apart by the device or not at all.</summary>
     public const string UdpSegmentation = "tx-udp-segmentation";
 
+    /// <summary>Packets of any protocol are sent without their checksum, which is left to the device. Without it the kernel takes super-packets apart as well.</summary>
+    public const string Checksums = "tx-checksum-ip-generic";
+
     private const uint Ethtool = 0x8946; // SIOCETHTOOL
     private const uint GetSetInfo = 0x37;
     private const uint GetStrings = 0x1b;
@@ -17,17 +20,23 @@ internal static unsafe partial class DeviceFeatures
     private const int NameBytes = 32; // ETH_GSTRING_LEN
     private const int FeaturesPerBlock = 32;
 
-    /// <summary>Whether a feature is on, in the network namespace of the calling thread. False also when the kernel does not say.</summary>
+    /// <summary>Whether features are on, in the network namespace of the calling thread. False also when the kernel does not say.</summary>
     /// <param name="device">The interface.</param>
-    /// <param name="feature">The feature's name.</param>
-    public static bool IsOn(string device, string feature)
+    /// <param name="features">The features' names.</param>
+    public static bool AreOn(string device, params ReadOnlySpan<string> features)
     {
         var opened = SocketOption.TryOpen(SocketOption.AfInet, SocketOption.SockDgram, 0);
         if (opened.IsError)
             return false;
         try
         {
-            return IsOn(opened.Value, device, feature);
+            foreach (var feature in features)
+            {
+                if (!IsOn(opened.Value, device, feature))
+                    return false;
+            }
+
+            return true;
         }
         finally
         {

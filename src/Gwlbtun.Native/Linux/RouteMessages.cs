@@ -65,8 +65,12 @@ internal struct RuleInfo
 /// <param name="Mtu">Bytes of the largest packet.</param>
 /// <param name="HardwareAddress">Six bytes in wire order, from the lowest of the number up; 0 when it has none of that length.</param>
 /// <param name="Name">Its name.</param>
-/// <param name="HasQueue">Whether packets wait in a queueing discipline where the device cannot take them at once.</param>
-internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, ulong HardwareAddress, string Name, bool HasQueue)
+/// <param name="Queueing">The queueing discipline where packets wait that the device cannot take at once; "noqueue" where they do not.</param>
+/// <param name="Kind">The driver's own name of a device that is made by software, such as "veth"; else empty.</param>
+/// <param name="SuperPacketBytes">Super-packets of IPv4 that are as long or longer, with their Ethernet header, are taken apart for the device.</param>
+/// <param name="SuperPacketSegments">So are those of more segments.</param>
+internal sealed record LinkMessage(
+    int Index, ushort Type, uint Flags, int Mtu, ulong HardwareAddress, string Name, string Queueing, string Kind, uint SuperPacketBytes, uint SuperPacketSegments)
 {
     public const ushort Ethernet = 1; // ARPHRD_ETHER
     public const ushort Bare = 0xFFFE; // ARPHRD_NONE: a TUN device
@@ -78,32 +82,54 @@ internal sealed record LinkMessage(int Index, ushort Type, uint Flags, int Mtu, 
     private const ushort AttributeMtu = NetlinkMessage.IflaMtu;
     private const ushort AttributeName = NetlinkMessage.IflaIfname;
     private const ushort AttributeQueueing = 6; // IFLA_QDISC
+    private const ushort AttributeDetails = 18; // IFLA_LINKINFO
+    private const ushort AttributeSegments = 40; // IFLA_GSO_MAX_SEGS
+    private const ushort AttributeBytes = 41; // IFLA_GSO_MAX_SIZE
+    private const ushort AttributeBytesOfIpv4 = 63; // IFLA_GSO_IPV4_MAX_SIZE, from kernel 6.3 on
+    private const ushort DetailKind = 1; // IFLA_INFO_KIND
+
+    /// <summary>No queueing discipline.</summary>
+    public const string NoQueue = "noqueue";
 
     public static LinkMessage? TryParse(ReadOnlySpan<byte> payload)
     {
         if (!NetlinkAttributes.TryOpen(payload, out InterfaceInfo info, out var attributes))
             return null;
-        var mtu = 0;
-        ulong address = 0;
-        var name = "";
-        var hasQueue = false;
+        var link = new LinkMessage(info.Index, info.Type, info.Flags, 0, 0, "", NoQueue, "", 0, 0);
         while (attributes.Read())
         {
-            if (attributes.Type == AttributeMtu)
-                mtu = (int)attributes.AsUInt32();
-            else if (attributes.Type == AttributeAddress)
-                address = HardwareAddressIn(attributes.Value);
-            else if (attributes.Type == AttributeName)
-                name = Encoding.ASCII.GetString(attributes.Value.TrimEnd((byte)0));
-            else if (attributes.Type == AttributeQueueing)
-                hasQueue = !attributes.Value.TrimEnd((byte)0).SequenceEqual("noqueue"u8);
+            link = attributes.Type switch
+            {
+                AttributeMtu => link with { Mtu = (int)attributes.AsUInt32() },
+                AttributeAddress => link with { HardwareAddress = HardwareAddressIn(attributes.Value) },
+                AttributeName => link with { Name = TextIn(attributes.Value) },
+                AttributeQueueing => link with { Queueing = TextIn(attributes.Value) },
+                AttributeDetails => link with { Kind = KindIn(new(attributes.Value)) },
+                AttributeSegments => link with { SuperPacketSegments = attributes.AsUInt32() },
+                // The older one holds for IPv4 as well, unless the newer one is there, which the kernel tells of later.
+                AttributeBytes or AttributeBytesOfIpv4 => link with { SuperPacketBytes = attributes.AsUInt32() },
+                _ => link,
+            };
         }
 
-        return new(info.Index, info.Type, info.Flags, mtu, address, name, hasQueue);
+        return link;
     }
 
     public static ulong HardwareAddressIn(ReadOnlySpan<byte> value) =>
         value.Length != 6 ? 0 : MemoryMarshal.Read<uint>(value) | (ulong)MemoryMarshal.Read<ushort>(value[4..]) << 32;
+
+    private static string KindIn(NetlinkAttributes details)
+    {
+        while (details.Read())
+        {
+            if (details.Type == DetailKind)
+                return TextIn(details.Value);
+        }
+
+        return "";
+    }
+
+    private static string TextIn(ReadOnlySpan<byte> value) => Encoding.ASCII.GetString(value.TrimEnd((byte)0));
 }
 
 /// <summary>A route, as RTM_NEWROUTE says: one of a table, or the answer to which one a packet takes.</summary>

@@ -66,7 +66,7 @@ internal sealed unsafe partial class SendBatch : IDisposable
     /// <param name="protocol">EtherType.</param>
     public void BeginFrame(int interfaceIndex, ushort protocol)
     {
-        _links[Count] = new() { Family = SocketOption.AfPacket, ProtocolNetworkOrder = BinaryPrimitives.ReverseEndianness(protocol), InterfaceIndex = interfaceIndex };
+        _links[Count] = LinkOf(interfaceIndex, protocol);
         _messages[Count].Header = new() { Name = &_links[Count], NameLength = (uint)sizeof(LinkLayerAddress), Vectors = _pieces + _pieceCount };
     }
 
@@ -92,8 +92,19 @@ internal sealed unsafe partial class SendBatch : IDisposable
     public static SysResult SendAlone(int fd, IoVector* pieces, int count, uint destinationAddress)
     {
         var name = new InternetAddress(destinationAddress, 0);
-        var message = new MultiMessage { Header = new() { Name = &name, NameLength = (uint)sizeof(InternetAddress), Vectors = pieces, VectorCount = (nuint)count } };
-        return Send(fd, &message, 1);
+        return SendAlone(fd, &name, sizeof(InternetAddress), pieces, count);
+    }
+
+    /// <summary>Sends one frame by itself.</summary>
+    /// <param name="fd">A packet socket.</param>
+    /// <param name="pieces">Its pieces.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="interfaceIndex">The kernel's interface index.</param>
+    /// <param name="protocol">EtherType.</param>
+    public static SysResult SendFrameAlone(int fd, IoVector* pieces, int count, int interfaceIndex, ushort protocol)
+    {
+        var link = LinkOf(interfaceIndex, protocol);
+        return SendAlone(fd, &link, sizeof(LinkLayerAddress), pieces, count);
     }
 
     /// <summary>Forgets the messages; the packets stay.</summary>
@@ -113,6 +124,15 @@ internal sealed unsafe partial class SendBatch : IDisposable
         NativeMemory.Free(_pieces);
         NativeMemory.Free(_names);
         NativeMemory.Free(_links);
+    }
+
+    private static LinkLayerAddress LinkOf(int interfaceIndex, ushort protocol) =>
+        new() { Family = SocketOption.AfPacket, ProtocolNetworkOrder = BinaryPrimitives.ReverseEndianness(protocol), InterfaceIndex = interfaceIndex };
+
+    private static SysResult SendAlone(int fd, void* name, int nameLength, IoVector* pieces, int count)
+    {
+        var message = new MultiMessage { Header = new() { Name = name, NameLength = (uint)nameLength, Vectors = pieces, VectorCount = (nuint)count } };
+        return Send(fd, &message, 1);
     }
 
     private static SysResult Send(int fd, MultiMessage* messages, int count)

@@ -27,6 +27,9 @@ internal struct VirtioNetHeader
     /// <summary>VIRTIO_NET_HDR_GSO_UDP_L4: UDP over either IP version, segmented into datagrams.</summary>
     public const byte GsoUdp = 5;
 
+    /// <summary>Segments of such a one at most: UDP_MAX_SEGMENTS before Linux 6.10, which allows more.</summary>
+    public const int MaximumUdpSegments = 64;
+
     /// <summary>VIRTIO_NET_HDR_GSO_ECN: the first segment has CWR.</summary>
     public const byte GsoEcn = 0x80;
 

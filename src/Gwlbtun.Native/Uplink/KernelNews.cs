@@ -3,7 +3,7 @@ using Gwlbtun.Native.Linux;
 namespace Gwlbtun.Native.Uplink;
 
 /// <summary>
-/// Reads what the kernel tells of links, their queues, neighbours, addresses, routes and rules, and withdraws the destinations that it may concern.
+/// Reads what the kernel tells of links, their queues, neighbours, addresses, routes and rules, and withdraws the destinations that it may concern; or has the kernel asked about them anew, where what is known of them can be used so long.
 /// The control thread's own.
 /// </summary>
 internal sealed class KernelNews : IDisposable

@@ -21,11 +21,11 @@ internal sealed class NextHop
     /// <param name="mtu">Bytes of the largest IPv4 packet: the interface's, or the route's if that is less.</param>
     /// <param name="source">The interface's hardware address: six bytes in wire order, from the lowest of the number up.</param>
     /// <param name="destination">The neighbour's, alike.</param>
-    /// <param name="takesAllOrNone">Whether a super-packet that is refused for want of room has not left in part.</param>
-    public NextHop(int interfaceIndex, int mtu, ulong source, ulong destination, bool takesAllOrNone)
+    /// <param name="superPackets">What becomes of a super-packet that the interface has no room for.</param>
+    public NextHop(int interfaceIndex, int mtu, ulong source, ulong destination, SuperPacketFate superPackets)
     {
         InterfaceIndex = interfaceIndex;
-        TakesAllOrNone = takesAllOrNone;
+        SuperPackets = superPackets;
         Mtu = mtu;
         DestinationHardwareAddress = destination;
         _destinationAndSourceHead = destination | source << HardwareAddressBits;
@@ -40,8 +40,8 @@ internal sealed class NextHop
     /// <summary>Six bytes in wire order, from the lowest of the number up.</summary>
     public ulong DestinationHardwareAddress { get; }
 
-    /// <summary>Whether a super-packet that is refused for want of room has not left in part: else to send it again would send some of its packets twice.</summary>
-    public bool TakesAllOrNone { get; }
+    /// <summary>What becomes of a super-packet that the interface has no room for.</summary>
+    public SuperPacketFate SuperPackets { get; }
 
     /// <summary>Writes the <see cref="EthernetHeaderLength"/> bytes that go in front of an IPv4 packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -34,9 +34,7 @@ internal sealed record Resolution(LinkMessage? Link, int InterfaceIndex, uint Ne
             return resolution;
         // No packet is longer than IPv4's length field says, whatever a device would take.
         var mtu = Math.Min(ushort.MaxValue, route.Mtu == 0 ? link.Mtu : Math.Min(link.Mtu, route.Mtu));
-        // A queue takes it whole. Without one the kernel may take it apart, and drops those packets that the device has no room for.
-        var takesAllOrNone = link.HasQueue || DeviceFeatures.IsOn(link.Name, DeviceFeatures.UdpSegmentation);
-        return resolution with { Hop = new(link.Index, mtu, link.HardwareAddress, neighbour.HardwareAddress, takesAllOrNone) };
+        return resolution with { Hop = new(link.Index, mtu, link.HardwareAddress, neighbour.HardwareAddress, SuperPacketFates.Of(link)) };
     }
 
     public static bool IsUsable(NeighbourMessage neighbour) => (neighbour.State & UsableStates) != 0 && neighbour.HardwareAddress != 0;

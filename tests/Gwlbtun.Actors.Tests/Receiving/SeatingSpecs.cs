@@ -20,7 +20,7 @@ public sealed class SeatingSpecs : IDisposable
     public void Should_gather_all_on_the_first_and_spread_twice_as_wide_each_time()
     {
         var (receivers, tunnels) = Threads(_four);
-        var seating = new Seating(tunnels, isGathering: true);
+        var seating = new Seating(tunnels, receivers.Count, isGathering: true);
 
         Assert.Equal([0, 0, 0, 0], Seats(seating, receivers));
         Assert.False(seating.CanGather);
@@ -38,21 +38,47 @@ public sealed class SeatingSpecs : IDisposable
         Assert.Equal([0, 0, 0, 0], Seats(seating, receivers));
     }
 
+    [Fact]
+    public void Should_not_spread_wider_than_there_are_receive_threads()
+    {
+        var (receivers, tunnels) = Threads(_four with { ReceiveThreads = ThreadPlan.Unpinned(2) });
+        var seating = new Seating(tunnels, receivers.Count, isGathering: true);
+
+        seating.Spread();
+        Assert.Equal(2, seating.Width);
+        Assert.False(seating.CanSpread);
+    }
+
     [Theory]
     [InlineData(0.4, 0.85, false, true)]
     [InlineData(7, 0.99, false, true)]
     [InlineData(0.4, 0.1, true, true)]
     [InlineData(0.4, 0.84, false, false)]
     [InlineData(0.39, 0.99, true, false)]
-    [InlineData(7, -0.5, false, false)] // another thread in a dead one's place
     public void Should_need_more_cores_when_there_is_no_end_of_work_and_some_are_idle(double idleCores, double busiest, bool isBehind, bool expected) =>
-        Assert.Equal(expected, Seating.NeedsMoreCores(idleCores, [0, busiest, 0.2], isBehind));
+        Assert.Equal(expected, Seating.NeedsMoreCores(new Load(idleCores, [0, busiest, 0.2], 0), isBehind));
+
+    [Theory]
+    [InlineData(3, 0.4, false, true)] // two have time for what four do
+    [InlineData(3, 0.4, true, false)]
+    [InlineData(3, 0.43, false, false)]
+    [InlineData(0.3, 0.9, false, true)] // they take the cores from something else, or it from them
+    [InlineData(0.3, 0.9, true, false)]
+    public void Should_try_fewer_when_those_would_have_time_or_all_want_for_cores(double idleCores, double busy, bool isBehind, bool expected)
+    {
+        var (receivers, tunnels) = Threads(_four);
+        var seating = new Seating(tunnels, receivers.Count, isGathering: true);
+        seating.Spread();
+        seating.Spread();
+
+        Assert.Equal(expected, seating.MayDoWithFewer(new Load(idleCores, [busy, busy, busy, busy], 0), isBehind));
+    }
 
     [Fact]
     public void Should_leave_each_with_its_own_number_when_they_are_not_to_gather()
     {
         var (receivers, tunnels) = Threads(_four);
-        var seating = new Seating(tunnels, isGathering: false);
+        var seating = new Seating(tunnels, receivers.Count, isGathering: false);
 
         Assert.Equal([0, 1, 2, 3], Seats(seating, receivers));
         Assert.False(seating.CanSpread);
@@ -64,18 +90,18 @@ public sealed class SeatingSpecs : IDisposable
     {
         var (receivers, tunnels) = Threads(_four with { ReceiveThreads = new ThreadPlan([0, 1, 0, null]), TunnelThreads = new ThreadPlan([0, 1, 1, null]) });
 
-        Assert.Equal([0, 1, -1, 3], Seats(new Seating(tunnels, isGathering: true), receivers));
+        Assert.Equal([0, 1, -1, 3], Seats(new Seating(tunnels, receivers.Count, isGathering: true), receivers));
     }
 
     [Fact]
     public void Should_let_receive_threads_run_by_themselves_that_have_no_tunnel_thread_or_are_not_to_be_fused()
     {
         var (receivers, tunnels) = Threads(_four with { TunnelThreads = ThreadPlan.Unpinned(2) });
-        Assert.Equal([0, 1, -1, -1], Seats(new Seating(tunnels, isGathering: false), receivers));
-        Assert.Equal([-1, -1, -1, -1], Seats(new Seating([], isGathering: true), receivers));
+        Assert.Equal([0, 1, -1, -1], Seats(new Seating(tunnels, receivers.Count, isGathering: false), receivers));
+        Assert.Equal([-1, -1, -1, -1], Seats(new Seating([], 1, isGathering: true), receivers));
 
         (receivers, tunnels) = Threads(_four with { FuseThreads = false });
-        Assert.Equal([-1, -1, -1, -1], Seats(new Seating(tunnels, isGathering: true), receivers));
+        Assert.Equal([-1, -1, -1, -1], Seats(new Seating(tunnels, receivers.Count, isGathering: true), receivers));
     }
 
     public void Dispose()

@@ -22,18 +22,19 @@ public sealed class WidthTrialSpecs
         Assert.Equal(isKept, Try(isWider: true, gain, wasBehind, isBehind));
 
     [Theory]
-    [InlineData(1.5, false, true)]
-    [InlineData(0.92, false, true)]
-    [InlineData(0.9, false, false)]
-    [InlineData(1.0, true, false)]
-    public void Should_keep_fewer_threads_that_do_nearly_as_well(double gain, bool isBehind, bool isKept) =>
-        Assert.Equal(isKept, Try(isWider: false, gain, wasBehind: false, isBehind));
+    [InlineData(1.5, false, false, true)]
+    [InlineData(0.92, false, false, true)]
+    [InlineData(0.9, false, false, false)]
+    [InlineData(1.0, true, false, false)]
+    [InlineData(1.0, false, true, false)] // they have no time left, while cores are idle
+    public void Should_keep_fewer_threads_that_do_nearly_as_well(double gain, bool isBehind, bool needsMoreCores, bool isKept) =>
+        Assert.Equal(isKept, Try(isWider: false, gain, wasBehind: false, isBehind, needsMoreCores));
 
     [Fact]
     public void Should_try_more_threads_less_and_less_often_while_that_does_not_pay()
     {
         Assert.True(_trial.MayWiden(_now, isBehind: false));
-        foreach (int seconds in (int[])[10, 20, 40, 80, 160, 300, 300])
+        foreach (int seconds in (int[])[10, 20, 40, 60, 60])
         {
             Assert.False(Try(isWider: true, gain: 1));
             AssertRests(seconds, () => _trial.MayWiden(_now, isBehind: false));
@@ -46,7 +47,36 @@ public sealed class WidthTrialSpecs
         for (int n = 0; n < 4; n++)
             Try(isWider: true, gain: 1);
 
-        AssertRests(10, () => _trial.MayWiden(_now, isBehind: true));
+        AssertRests(2, () => _trial.MayWiden(_now, isBehind: true));
+    }
+
+    [Fact]
+    public void Should_learn_nothing_from_a_load_that_goes_away_meanwhile()
+    {
+        Assert.False(Try(isWider: true, gain: 0.1));
+
+        Assert.True(_trial.MayWiden(_now, isBehind: false));
+    }
+
+    [Fact]
+    public void Should_learn_nothing_from_a_trial_that_is_abandoned()
+    {
+        _trial.Begin(isWider: true, Before, isBehind: false);
+        _trial.Abandon();
+
+        Assert.False(_trial.IsUnderWay);
+        Assert.True(_trial.MayWiden(_now, isBehind: false));
+    }
+
+    [Fact]
+    public void Should_forget_after_a_rest_what_was_so_before()
+    {
+        Try(isWider: true, gain: 1);
+        Try(isWider: true, gain: 2);
+        _trial.Forget();
+
+        Assert.True(_trial.MayWiden(_now, isBehind: false));
+        Assert.True(_trial.MayNarrow(_now));
     }
 
     [Fact]
@@ -61,15 +91,26 @@ public sealed class WidthTrialSpecs
     }
 
     [Fact]
-    public void Should_take_more_threads_for_a_failure_when_fewer_do_as_well_after_all()
+    public void Should_take_more_threads_for_a_failure_when_fewer_do_better_after_all()
     {
         Assert.True(Try(isWider: true, gain: 2));
-        Assert.True(Try(isWider: false, gain: 1));
+        Assert.True(Try(isWider: false, gain: 1.1));
         AssertRests(10, () => _trial.MayWiden(_now, isBehind: false));
 
         Assert.True(Try(isWider: true, gain: 2));
-        Assert.True(Try(isWider: false, gain: 1));
+        Assert.True(Try(isWider: false, gain: 1.1));
         AssertRests(20, () => _trial.MayWiden(_now, isBehind: false));
+    }
+
+    [Fact]
+    public void Should_not_take_them_for_a_failure_when_the_load_has_just_become_less()
+    {
+        for (int n = 0; n < 3; n++)
+        {
+            Assert.True(Try(isWider: true, gain: 2));
+            Assert.True(Try(isWider: false, gain: 1));
+            AssertRests(10, () => _trial.MayWiden(_now, isBehind: false));
+        }
     }
 
     [Fact]
@@ -91,10 +132,10 @@ public sealed class WidthTrialSpecs
         Assert.False(_trial.MayNarrow(_now));
     }
 
-    private bool Try(bool isWider, double gain, bool wasBehind = false, bool isBehind = false)
+    private bool Try(bool isWider, double gain, bool wasBehind = false, bool isBehind = false, bool needsMoreCores = false)
     {
         _trial.Begin(isWider, Before, wasBehind);
-        bool isKept = _trial.End(_now, Before * gain, isBehind);
+        bool isKept = _trial.End(_now, Before * gain, isBehind, needsMoreCores);
         Assert.False(_trial.IsUnderWay);
         return isKept;
     }

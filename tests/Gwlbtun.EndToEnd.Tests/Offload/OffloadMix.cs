@@ -44,7 +44,7 @@ internal sealed class OffloadMix
 
     /// <summary>Whether they go back to the load balancer merged; null: it depends on how many come out of the tunnel at once.</summary>
     public bool? SendsMerged(string protocol) =>
-        IsOn(Send) && (TakesMerged(protocol) || (IsOn(Join) && Batch > 1)) ? true
+        IsOn(Send) && (TakesMerged(protocol) || (IsOn(Join) && IsOn(Fused) && Batch > 1)) ? true
         : IsOn(Send) && IsOn(Join) ? null
         : false;
 

@@ -165,17 +165,34 @@ public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingS
         await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
     }
 
-    [Fact]
-    public async Task Should_lose_none_that_has_to_wait_until_the_uplinks_queue_has_room()
+    [Theory]
+    // Two of them wait, and three leave each millisecond.
+    [InlineData("root handle 1: htb default 1", "bfifo limit 25kb")]
+    // None is small enough for the queue, but each of their packets.
+    [InlineData("root handle 1: htb default 1", "bfifo limit 6kb")]
+    // It takes them apart, drops what it has no room for, and says nothing.
+    [InlineData("root tbf rate 200mbit burst 6kb limit 20kb", null)]
+    public async Task Should_lose_none_that_has_to_wait_until_the_uplinks_queue_has_room(string queue, string? waiting)
     {
         // Gwlbtun waits for room for 50 ms, and then for a tenth of the time.
-        const int Flows = 8, Burst = 20, Rounds = 5;
+        const int Flows = 8, Burst = 20, Rounds = 2;
         await StartWithAsync(Passthrough);
         await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync);
-        // Two of them wait, and three leave each millisecond.
-        Lab.Appliance.Execute("tc", "qdisc", "add", "dev", "uplink", "root", "tbf", "rate", "200mbit", "burst", "20kb", "limit", "20kb");
-        // The kernel tells of the queue after it is there.
-        await _traffic.RunDuringAsync(_uplink.NextSuperPacketAsync, atLeast: 1);
+        Lab.Appliance.Execute(["tc", .. $"qdisc add dev uplink {queue}".Split(' ')]);
+        if (waiting is not null)
+        {
+            Lab.Appliance.Execute([.. "tc class add dev uplink parent 1: classid 1:1 htb rate 200mbit burst 10kb".Split(' ')]);
+            Lab.Appliance.Execute(["tc", .. $"qdisc add dev uplink parent 1:1 {waiting}".Split(' ')]);
+        }
+
+        // The kernel is asked anew 50 ms after it has told of the queue, if packets leave then.
+        for (uint n = 0; n < 20; n++)
+        {
+            var alone = new GwlbFlow(Eni, 19);
+            Gwlb.SendTogether(alone, [alone.Packet(n, 400)]);
+            _ = await Gwlb.ReceiveAsync();
+            await Task.Delay(10);
+        }
 
         GwlbFlow[] flows = [.. Enumerable.Range(0, Flows).Select(n => new GwlbFlow(Eni, 20 + n))];
         var expected = new HashSet<(uint Cookie, uint Sequence)>();

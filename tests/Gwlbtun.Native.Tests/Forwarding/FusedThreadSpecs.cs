@@ -302,7 +302,6 @@ public sealed class FusedThreadSpecs
         dead.Dispose();
     }
 
-    // How often a thread has given up its core to wait (proc(5)).
     // The 19th field, counted behind the name, which may have blanks (proc(5)).
     private static int NiceOf(DataThread thread) =>
         int.Parse(File.ReadAllText($"/proc/self/task/{thread.ThreadId}/stat").Split(')')[^1].Split(' ')[17], CultureInfo.InvariantCulture);

@@ -13,12 +13,12 @@ public sealed unsafe class ReturnFramesSpecs
 {
     private const int Size = 300;
 
-    private static readonly NextHop _hop = new(2, 9001, 0x11, 0x22, takesAllOrNone: true);
+    private static readonly NextHop _hop = new(2, 9001, 0x11, 0x22, SuperPacketFate.RefusedWhole);
 
     // Of few paths and sizes, so that they meet; some go by the kernel's routes; some are the equal segments of a super-packet, of which the last may be shorter.
     private static readonly Gen<Sent[]> _anyPackets =
         Gen.Select(Gen.Int[0, 4], OneOf(Size, Size, Size, 100, 1400, 9000, 65_507), OneOf(1, 1, 1, 2, 7, 64), Gen.Int[0, 2], Gen.Int[0, 20])
-            .Select((path, size, count, shorter, route) => new Sent(path, size, Math.Min(count, Math.Min(SuperPacket.MaximumSegments, ReturnFrame.MaximumPayload / size)), count > 1 && shorter == 0, route > 0))
+            .Select((path, size, count, shorter, route) => new Sent(path, size, Math.Min(count, Math.Max(1, ReturnFrame.MaximumSuperPayload / size)), count > 1 && shorter == 0, route > 0))
             .Array[0, 120];
 
     [Fact]
@@ -81,6 +81,16 @@ public sealed unsafe class ReturnFramesSpecs
     }
 
     [Fact]
+    public void Should_join_nothing_where_what_is_joined_may_be_lost_in_part_and_nobody_told()
+    {
+        using ReturnFrames frames = new(joins: true);
+
+        Give(frames, [Of(0), Of(0), Of(0)], new(2, 9001, 0x11, 0x22, SuperPacketFate.TakenApart));
+
+        Assert.Equal([1, 1, 1], Counts(frames));
+    }
+
+    [Fact]
     public void Should_have_at_most_so_many_segments_and_so_many_bytes()
     {
         using ReturnFrames frames = new(joins: true);
@@ -127,7 +137,7 @@ public sealed unsafe class ReturnFramesSpecs
     private static int[] Counts(ReturnFrames frames) => [.. Enumerable.Range(0, frames.Count).Select(frame => frames[frame].Count)];
 
     // As ReturnPath does. A segment's number stands for where it lies; answers what each was.
-    private static List<(int Path, int Length)> Give(ReturnFrames frames, Sent[] all)
+    private static List<(int Path, int Length)> Give(ReturnFrames frames, Sent[] all, NextHop? through = null)
     {
         List<(int, int)> given = [];
         foreach (Sent sent in all)
@@ -136,7 +146,7 @@ public sealed unsafe class ReturnFramesSpecs
                 break;
             int last = sent.EndsShorter ? sent.Size / 2 : sent.Size;
             int total = (sent.Size * (sent.Count - 1)) + last;
-            NextHop? hop = sent.HasHop ? _hop : null;
+            NextHop? hop = sent.HasHop ? through ?? _hop : null;
             int count = hop is null ? 1 : sent.Count;
             for (int done = 0; done < sent.Count; done += count)
             {
@@ -180,7 +190,7 @@ public sealed unsafe class ReturnFramesSpecs
         Assert.InRange(lengths[^1], 1, frames[frame].SegmentSize);
         Assert.InRange(lengths.Count, 1, frames[frame].Hop is null ? 1 : SuperPacket.MaximumSegments);
         Assert.Equal(lengths.Sum(), frames[frame].PayloadLength);
-        Assert.InRange(lengths.Sum(), 1, ReturnFrame.MaximumPayload);
+        Assert.InRange(lengths.Sum(), 1, lengths.Count == 1 ? ReturnFrame.MaximumPayload : ReturnFrame.MaximumSuperPayload);
     }
 
     private sealed record Sent(int Path, int Size, int Count, bool EndsShorter, bool HasHop);

@@ -12,15 +12,18 @@ public sealed class DeviceFeaturesSpecs
     {
         NetworkNamespace.Shell("ip link add one type veth peer name two && ethtool -K one tx-udp-segmentation on && ethtool -K two tx-udp-segmentation off");
 
-        Assert.True(DeviceFeatures.IsOn("one", DeviceFeatures.UdpSegmentation));
-        Assert.False(DeviceFeatures.IsOn("two", DeviceFeatures.UdpSegmentation));
+        Assert.True(DeviceFeatures.AreOn("one", DeviceFeatures.UdpSegmentation));
+        Assert.False(DeviceFeatures.AreOn("two", DeviceFeatures.UdpSegmentation));
         // One in each block of 32.
         NetworkNamespace.Shell("ethtool -K one gro on rx-udp-gro-forwarding on && ethtool -K two gro off rx-udp-gro-forwarding off");
         foreach (var feature in (string[])["rx-gro", "rx-udp-gro-forwarding"])
         {
-            Assert.True(DeviceFeatures.IsOn("one", feature), feature);
-            Assert.False(DeviceFeatures.IsOn("two", feature), feature);
+            Assert.True(DeviceFeatures.AreOn("one", feature), feature);
+            Assert.False(DeviceFeatures.AreOn("two", feature), feature);
         }
+
+        Assert.True(DeviceFeatures.AreOn("one", "rx-gro", DeviceFeatures.UdpSegmentation));
+        Assert.False(DeviceFeatures.AreOn("two", DeviceFeatures.Checksums, DeviceFeatures.UdpSegmentation));
     });
 
     [Theory]
@@ -31,6 +34,6 @@ public sealed class DeviceFeaturesSpecs
     {
         NetworkNamespace.Shell("ip link add one type veth peer name two");
 
-        Assert.False(DeviceFeatures.IsOn(device, feature));
+        Assert.False(DeviceFeatures.AreOn(device, feature));
     });
 }

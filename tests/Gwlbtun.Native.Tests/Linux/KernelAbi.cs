@@ -202,10 +202,14 @@ internal static class KernelAbi
         ("AddressMessage.AttributeLocal", "IFA_LOCAL"),
         ("NetlinkAttributes.TypeMask", "NLA_TYPE_MASK"),
         ("LinkMessage.AttributeAddress", "IFLA_ADDRESS"),
+        ("LinkMessage.AttributeBytes", "IFLA_GSO_MAX_SIZE"),
+        ("LinkMessage.AttributeDetails", "IFLA_LINKINFO"),
         ("LinkMessage.AttributeMtu", "IFLA_MTU"),
         ("LinkMessage.AttributeName", "IFLA_IFNAME"),
         ("LinkMessage.AttributeQueueing", "IFLA_QDISC"),
+        ("LinkMessage.AttributeSegments", "IFLA_GSO_MAX_SEGS"),
         ("LinkMessage.Bare", "ARPHRD_NONE"),
+        ("LinkMessage.DetailKind", "IFLA_INFO_KIND"),
         ("LinkMessage.Ethernet", "ARPHRD_ETHER"),
         ("LinkMessage.Loopback", "IFF_LOOPBACK"),
         ("LinkMessage.Running", "IFF_RUNNING"),
@@ -347,6 +351,10 @@ internal static class KernelAbi
         "ThreadTime.KernelTicks",
         "ThreadTime.UserTicks",
         "TunDevice.MaximumQueues",
+        // Newer than the headers of the oldest system that this is built on: NextHopChangeSpecs has the kernel tell it.
+        "LinkMessage.AttributeBytesOfIpv4",
+        // The kernel's own (include/linux/udp.h).
+        "VirtioNetHeader.MaximumUdpSegments",
         // Newer than the headers of the oldest system that this is built on: OffloadProbeSpecs has the kernel take it.
         "VirtioNetHeader.GsoUdp",
     ];

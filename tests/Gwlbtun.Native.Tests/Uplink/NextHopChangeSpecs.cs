@@ -118,20 +118,35 @@ public sealed class NextHopChangeSpecs
     });
 
     [Fact]
-    public void Should_follow_whether_a_super_packet_is_taken_as_a_whole_or_not_at_all() => Run(lab =>
+    public void Should_follow_what_becomes_of_a_super_packet_without_room() => Run(lab =>
     {
         Know(Peer, PeerMac, "up0");
-        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation on");
-        Assert.True(lab.FindKnown().TakesAllOrNone);
+        Assert.Equal(SuperPacketFate.RefusedWhole, lab.FindKnown().SuperPackets);
+        AssertThen("ethtool -K up0 tx-udp-segmentation off", SuperPacketFate.LeavesInPart);
+        AssertThen("tc qdisc add dev up0 root pfifo", SuperPacketFate.RefusedWhole);
+        AssertThen("tc qdisc replace dev up0 root tbf rate 1gbit burst 20kb latency 10ms", SuperPacketFate.TakenApart);
+        AssertThen("tc qdisc del dev up0 root", SuperPacketFate.LeavesInPart);
+        AssertThen("ethtool -K up0 tx-udp-segmentation on", SuperPacketFate.RefusedWhole);
+        AssertThen("ethtool -K up0 tx-checksum-ip-generic off", SuperPacketFate.LeavesInPart);
+        AssertThen("ethtool -K up0 tx-checksum-ip-generic on", SuperPacketFate.RefusedWhole);
 
-        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation off");
-        _ = lab.FindWhen(hop => !hop.TakesAllOrNone);
-        NetworkNamespace.Shell("tc qdisc add dev up0 root pfifo");
-        _ = lab.FindWhen(hop => hop.TakesAllOrNone);
-        NetworkNamespace.Shell("tc qdisc del dev up0 root");
-        _ = lab.FindWhen(hop => !hop.TakesAllOrNone);
-        NetworkNamespace.Shell("ethtool -K up0 tx-udp-segmentation on");
-        _ = lab.FindWhen(hop => hop.TakesAllOrNone);
+        void AssertThen(string change, SuperPacketFate expected)
+        {
+            NetworkNamespace.Shell(change);
+            _ = lab.FindWhen(hop => hop.SuperPackets == expected);
+        }
+    });
+
+    [Theory]
+    [InlineData("gso_max_size 65536 gso_max_segs 64", true)]
+    [InlineData("gso_max_size 65535", false)]
+    [InlineData("gso_max_segs 63", false)]
+    public void Should_see_what_the_kernel_would_take_apart_for_the_device(string limit, bool isTakenWhole) => Run(lab =>
+    {
+        NetworkNamespace.Shell($"ip link set up0 {limit}");
+
+        // The kernel tells nobody of this change.
+        Assert.Equal(isTakenWhole ? SuperPacketFate.RefusedWhole : SuperPacketFate.LeavesInPart, SuperPacketFates.Of(lab.Kernel.FindLink(UplinkLab.IndexOf("up0"))!));
     });
 
     [Fact]
@@ -183,7 +198,7 @@ public sealed class NextHopChangeSpecs
     public void Should_leave_a_stale_neighbour_to_the_raw_socket_when_the_kernel_may_not_be_told_of_its_use()
     {
         var destination = new Destination(Address(Peer), Address(Source));
-        destination.Publish(Resolution.None with { NeighbourState = NeighbourMessage.Stale, Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, takesAllOrNone: true) }, nowMs: 0);
+        destination.Publish(Resolution.None with { NeighbourState = NeighbourMessage.Stale, Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, SuperPacketFate.RefusedWhole) }, nowMs: 0);
         Assert.True(destination.Notice());
         Assert.True(destination.TakeUse());
 
@@ -199,7 +214,7 @@ public sealed class NextHopChangeSpecs
         using var news = KernelNews.TryOpen(out _)!;
         _ = SocketOption.Set(news.Handle, SocketOption.SolSocket, SocketOption.SoRcvbuf, 1);
         var destination = new Destination(Address(Peer), Address(Source));
-        destination.Publish(Resolution.None with { Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, takesAllOrNone: true) }, nowMs: 0);
+        destination.Publish(Resolution.None with { Hop = new(interfaceIndex: 5, mtu: 1500, source: 1, destination: 2, SuperPacketFate.RefusedWhole) }, nowMs: 0);
 
         NetworkNamespace.Shell("for i in $(seq 100); do echo link set lo mtu 60000; echo link set lo mtu 65536; done | ip -batch -");
         news.Read([destination], nowMs: 0);

@@ -1,0 +1,41 @@
+using Gwlbtun.Native.Linux;
+
+namespace Gwlbtun.Native.Uplink;
+
+/// <summary>What becomes of a UDP super-packet for which an interface has no room.</summary>
+internal enum SuperPacketFate
+{
+    /// <summary>It is refused, and nothing of it has left: it can be sent again.</summary>
+    RefusedWhole,
+
+    /// <summary>
+    /// What the device still has room for leaves, and the rest is dropped. That may be told or not (seen with Linux 6.18: not): what is sent again may be there twice. It is sent
+    /// nevertheless, for without a queue a device is full for moments only.
+    /// </summary>
+    LeavesInPart,
+
+    /// <summary>A queue takes it apart and keeps what it has room for, which for large ones is never all, and nobody is told: nothing is to be sent so.</summary>
+    TakenApart,
+}
+
+/// <summary>Finds out which.</summary>
+internal static class SuperPacketFates
+{
+    /// <summary>What becomes of it at an interface of the calling thread's network namespace.</summary>
+    public static SuperPacketFate Of(LinkMessage link) => link.Queueing switch
+    {
+        LinkMessage.NoQueue => IsTakenWholeBy(link) ? SuperPacketFate.RefusedWhole : SuperPacketFate.LeavesInPart,
+        // They take apart what is larger than a burst, queue what fits, and call that a success (tbf_segment in net/sched/sch_tbf.c, taprio_enqueue in sch_taprio.c).
+        "tbf" or "taprio" => SuperPacketFate.TakenApart,
+        // What a queue has accepted waits there, also after it was taken apart for the device.
+        _ => SuperPacketFate.RefusedWhole,
+    };
+
+    // Without a queue the kernel takes it apart unless the device does all of it (netif_skb_features in net/core/dev.c), and offers the device the parts. Other devices than a
+    // veth may hand it on to one that does not.
+    private static bool IsTakenWholeBy(LinkMessage link) =>
+        link.Kind == "veth"
+        && link.SuperPacketBytes > ushort.MaxValue
+        && link.SuperPacketSegments >= VirtioNetHeader.MaximumUdpSegments
+        && DeviceFeatures.AreOn(link.Name, DeviceFeatures.UdpSegmentation, DeviceFeatures.Checksums);
+}
