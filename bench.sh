@@ -4,9 +4,10 @@
 #   ./bench.sh --peer PATH            ... and another handler with the same options, such as the C++ gwlbtun
 #   ./bench.sh --cases small,latency --topology nic --quick
 #   ./bench.sh --help                 all cases and options
-# Prints a table for each case; JSON and a chart go to artifacts/bench. Ends with 1 when a packet of ours was lost or wrong.
+# Prints a table for each case; JSON and a chart go to artifacts/bench. Ends with 1 when a packet of ours was lost or wrong,
+# and with 2 when something could not be measured.
 set -uo pipefail
-cd "$(dirname "$0")" || exit 1
+cd "$(dirname "$0")" || exit 2
 . .ci/tools.sh
 
 prefix=gwbench-$$
@@ -28,10 +29,13 @@ clean_up() {
   exit "$code"
 }
 
-need_root
-need_tun
-need_dotnet_10
-need_programs ethtool ip iperf3 iptables ping tc
+# In a shell of their own: they end it with 1, which is what a lost packet ends this one with.
+(
+  need_root
+  need_tun
+  need_dotnet_10
+  need_programs ethtool ip iperf3 iptables ping tc
+) || exit 2
 command -v clang >/dev/null || echo "Without clang there is neither the floor nor the case nat: install package clang to have them."
 
 echo "==> Build"

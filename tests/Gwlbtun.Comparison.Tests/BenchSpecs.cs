@@ -57,9 +57,30 @@ public class BenchSpecs(ITestOutputHelper output)
     {
         (int exitCode, string said, _) = Bench("--cases", "smal", "--pairs", "0");
 
-        Assert.NotEqual(0, exitCode);
+        Assert.Equal(2, exitCode);
         Assert.Contains("'smal' is no case", said, StringComparison.Ordinal);
         Assert.Contains("--pairs must be at least 1", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Should_end_with_2_where_it_is_not_root()
+    {
+        DirectoryInfo programs = Directory.CreateTempSubdirectory("gwbench-specs.");
+        try
+        {
+            string id = Path.Combine(programs.FullName, "id");
+            File.WriteAllText(id, "#!/bin/sh\necho 1000\n");
+            File.SetUnixFileMode(id, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+            (int exitCode, string said, _) = Run("env", $"PATH={programs.FullName}:{Environment.GetEnvironmentVariable("PATH")}", Repository.PathOf("bench.sh"));
+
+            Assert.Equal(2, exitCode);
+            Assert.Contains("run it as root", said, StringComparison.Ordinal);
+        }
+        finally
+        {
+            programs.Delete(recursive: true);
+        }
     }
 
     private static async Task Await(Func<bool> condition, Process of)
@@ -76,9 +97,11 @@ public class BenchSpecs(ITestOutputHelper output)
 
     private static double Median(JsonElement one, string subject, string metric) => one.GetProperty("medians").GetProperty(subject).GetProperty(metric).GetDouble();
 
-    private static (int ExitCode, string Said, int Id) Bench(params string[] arguments)
+    private static (int ExitCode, string Said, int Id) Bench(params string[] arguments) => Run(Repository.PathOf("bench.sh"), arguments);
+
+    private static (int ExitCode, string Said, int Id) Run(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Repository.PathOf("bench.sh"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string said = process.StandardOutput.ReadToEnd() + errors.Result;
         process.WaitForExit();

@@ -66,6 +66,14 @@ public class ParsingSpecs
             LossSites.OfReport("<p>Dropped: 3 packets, sendQueueFull</p>\nDropped: 2 packets, noFlow\nDropped: 9 packets, kernelChatter\nDropped: 4 packets, sendQueueFull\n"));
 
     [Fact]
+    public void Should_leave_out_what_was_dropped_before_the_run() =>
+        Assert.Equal(
+            new Dictionary<string, long> { ["handler: noFlow"] = 2, ["appliance: link, sent"] = 3 },
+            LossSites.Since(
+                new Dictionary<string, long> { ["appliance: link, sent"] = 4, ["load balancer: receive socket"] = 12, ["handler: eniParked"] = 5 },
+                new Dictionary<string, long> { ["appliance: link, sent"] = 7, ["load balancer: receive socket"] = 12, ["handler: eniParked"] = 5, ["handler: noFlow"] = 2 }));
+
+    [Fact]
     public void Should_say_which_cases_there_are_when_asked_for_another()
     {
         FormatException error = Assert.Throws<FormatException>(() => CaseCatalog.Named("smal"));

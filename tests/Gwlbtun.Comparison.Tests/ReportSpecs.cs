@@ -109,6 +109,30 @@ public class ReportSpecs
         Assert.Empty(Report(Good(300), peer: null).Unmeasured);
     }
 
+    [Theory]
+    [InlineData(2, "small (nic): the peer gave figures in 2 of 3 runs")]
+    [InlineData(0, "small (nic): the peer gave no figures")]
+    public void Should_say_how_many_runs_gave_figures_of_the_peer(int good, string expected)
+    {
+        // One that returned nothing has no ratio to anything.
+        Measurement[] peer = [.. Enumerable.Repeat(Good(100), good), Good(0), new Measurement { Failure = "died" }, new Measurement { Failure = "died" }];
+
+        Assert.Equal([expected], Case(peer[..3], subject: Subject.Peer).Unmeasured(pairs: 3));
+    }
+
+    [Fact]
+    public void Should_say_how_many_runs_gave_figures_of_ours_but_not_of_the_floor()
+    {
+        Assert.Equal(["small (nic): gwlbtun gave figures in 1 of 2 runs"], Case([Good(300)], subject: Subject.Ours).Unmeasured(pairs: 2));
+        Assert.Empty(Case([new Measurement { Failure = "the floor returned nothing" }], subject: Subject.Floor).Unmeasured(pairs: 2));
+    }
+
+    private static CaseReport Case(IReadOnlyList<Measurement> runs, string subject) => new(
+        CaseCatalog.Named("small"),
+        Topology.Nic,
+        new Dictionary<string, IReadOnlyList<Measurement>> { [subject] = runs },
+        new Dictionary<string, IReadOnlyList<Measurement>> { [subject] = [] });
+
     private static IEnumerable<double> Bars(XElement chart, string colour) => chart.Elements(_svg + "rect")
         .Where(bar => (string?)bar.Attribute("fill") == colour && (int)bar.Attribute("height")! > 10).Select(bar => (double)bar.Attribute("width")!);
 
@@ -118,7 +142,7 @@ public class ReportSpecs
     {
         BenchmarkCase load = CaseCatalog.Named(name);
         BenchmarkReport report = new(
-            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), WarmUp = TimeSpan.Zero, Scripts = "", Output = "", Prefix = "" }, []);
+            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), WarmUp = TimeSpan.Zero, Scripts = "", Output = "", Prefix = "" });
         Dictionary<string, IReadOnlyList<Measurement>> runs = new() { [Subject.Ours] = [ours] };
         if (peer is not null)
             runs[Subject.Peer] = [peer];

@@ -6,32 +6,17 @@ using Gwlbtun.Comparison.Reporting;
 
 namespace Gwlbtun.Comparison;
 
-/// <summary>All runs of all cases, alternating between the subjects.</summary>
-internal sealed class Comparison(ComparisonOptions options, TextWriter output)
+/// <summary>All runs of all cases. What they give goes to the report as it comes: whoever ends it early has what there was.</summary>
+internal sealed class Comparison(ComparisonOptions options, BenchmarkReport report, TextWriter output)
 {
-    public BenchmarkReport Run(CancellationToken stop)
+    public void Run(CancellationToken stop)
     {
         using SocketBuffers buffers = new();
         DirectoryInfo work = Directory.CreateTempSubdirectory("gwbench.");
         try
         {
             ReflectorProgram? reflector = ReflectorProgram.TryCompile(work.FullName, out string? reason);
-            List<string> unavailable = reflector is null ? [$"the floor, and the server of the case nat: {reason}"] : [];
-            foreach (string missing in unavailable)
-                output.WriteLine("Unavailable: " + missing);
-            BenchmarkReport report = new(options, unavailable);
-            SingleRun run = new(options, reflector, work.FullName, stop);
-            foreach (Topology topology in options.Topologies)
-            {
-                foreach (BenchmarkCase load in options.Cases.Where(load => load.Kind != CaseKind.Nat || reflector is not null))
-                {
-                    CaseReport done = Run(run, load, topology, SubjectsOf(load, reflector is not null));
-                    report.Add(done);
-                    ConsoleTable.Write(output, done);
-                }
-            }
-
-            return report;
+            Run(new SingleRun(options, reflector, work.FullName, stop).Measure, reason);
         }
         finally
         {
@@ -39,47 +24,48 @@ internal sealed class Comparison(ComparisonOptions options, TextWriter output)
         }
     }
 
-    private CaseReport Run(SingleRun run, BenchmarkCase load, Topology topology, IReadOnlyList<Subject> subjects)
+    /// <param name="measure">Makes one run.</param>
+    /// <param name="withoutReflector">Why nothing returns packets but a handler; null when something does.</param>
+    internal void Run(Func<Subject, BenchmarkCase, Topology, Measurement> measure, string? withoutReflector)
     {
-        Dictionary<string, List<Measurement>> runs = subjects.ToDictionary(subject => subject.Name, _ => new List<Measurement>());
-        Dictionary<string, List<Measurement>> disturbed = subjects.ToDictionary(subject => subject.Name, _ => new List<Measurement>());
-        for (int pair = 0; pair < options.Pairs; pair++)
+        if (withoutReflector is not null)
         {
-            List<(Subject Subject, Measurement Run)> measured = RunPair(run, load, topology, Subject.InOrder(subjects, pair));
-            // A pair that shows what the host did says nothing of handlers. No other reason for another try: figures are not chosen.
-            while (!options.IsQuick && disturbed[Subject.Ours].Count < options.Pairs && measured.Any(one => one.Run.IsDisturbed))
+            string missing = $"the floor, and the server of the case nat: {withoutReflector}";
+            report.AddUnavailable(missing);
+            output.WriteLine("Unavailable: " + missing);
+        }
+
+        foreach (Topology topology in options.Topologies)
+        {
+            foreach (BenchmarkCase load in options.Cases)
             {
-                Add(measured, disturbed);
-                measured = RunPair(run, load, topology, Subject.InOrder(subjects, pair));
+                if (load.Kind == CaseKind.Nat && withoutReflector is not null)
+                    report.AddUnmeasured($"{CaseReport.LabelOf(load, topology)}: the server that echoes is unavailable");
+                else
+                    Run(new AlternatingRuns(options, load, topology, SubjectsOf(load, withoutReflector is null)), measure);
             }
-
-            Add(measured, runs);
         }
-
-        return new CaseReport(load, topology, ReadOnly(runs), ReadOnly(disturbed));
     }
 
-    private static void Add(List<(Subject Subject, Measurement Run)> pair, Dictionary<string, List<Measurement>> runs)
+    private void Run(AlternatingRuns runs, Func<Subject, BenchmarkCase, Topology, Measurement> measure)
     {
-        foreach ((Subject subject, Measurement run) in pair)
-            runs[subject.Name].Add(run);
-    }
-
-    private static Dictionary<string, IReadOnlyList<Measurement>> ReadOnly(Dictionary<string, List<Measurement>> runs) =>
-        runs.ToDictionary(one => one.Key, one => (IReadOnlyList<Measurement>)one.Value);
-
-    private List<(Subject Subject, Measurement Run)> RunPair(SingleRun run, BenchmarkCase load, Topology topology, IEnumerable<Subject> subjects)
-    {
-        List<(Subject, Measurement)> pair = [];
-        foreach (Subject subject in subjects)
+        try
         {
-            Measurement measured = run.Measure(subject, load, topology);
-            if (measured.Failure is { } failure)
-                output.WriteLine($"{load.Name}, {subject.Name}: {failure}");
-            pair.Add((subject, measured));
+            runs.Measure(measure, output);
         }
-
-        return pair;
+        catch (Exception e)
+        {
+            report.AddUnmeasured($"{runs.Report.Label}, from here on: {(e is OperationCanceledException ? "broken off" : e.Message.Split('\n')[0])}");
+            throw;
+        }
+        finally
+        {
+            if (runs.Any)
+            {
+                report.Add(runs.Report);
+                ConsoleTable.Write(output, runs.Report);
+            }
+        }
     }
 
     private List<Subject> SubjectsOf(BenchmarkCase load, bool hasFloor)

@@ -5,4 +5,4 @@ using Gwlbtun.Comparison.CommandLine;
 InvocationConfiguration patient = new() { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) };
 ParseResult parsed = CompareCommand.Create().Parse(args);
 int exitCode = await parsed.InvokeAsync(patient);
-return parsed.Errors.Count == 0 ? exitCode : CompareCommand.CannotRun;
+return parsed.Errors.Count == 0 ? exitCode : ReportedRun.CannotRun;

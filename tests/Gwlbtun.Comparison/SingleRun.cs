@@ -33,11 +33,21 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             Hook hook = Hook.For(load.Kind, options.Scripts, state);
             ForcedCollections? collections = load.CollectsEverySecond && subject.Name == Subject.Ours ? new(state) : null;
             using Handler handler = Handler.Start(subject.Handler, network, collections is null ? hook : hook.With(collections.Environment), load.Kind == CaseKind.NoReturn);
-            Measurement? measured = load.Kind == CaseKind.Iperf
-                ? new IperfRun(network, handler, stop).Measure(options.Duration)
-                : Measure(load, network, handler, collections);
-            if (measured is not null)
-                return measured with { FailedStarts = failed };
+            try
+            {
+                Measurement? measured = load.Kind == CaseKind.Iperf
+                    ? new IperfRun(network, handler, stop).Measure(options.Duration)
+                    : Measure(load, network, handler, collections);
+                if (measured is not null)
+                    return measured with { FailedStarts = failed };
+            }
+            catch (Exception e) when (!handler.IsAlive)
+            {
+                // What fails for want of the handler is the handler's failure, and not the benchmark's.
+                stop.ThrowIfCancellationRequested();
+                return new Measurement { Failure = $"died during the run: {handler.LastWords()} ({e.Message})", FailedStarts = failed };
+            }
+
             if (handler.IsAlive || failed + 1 == MostStarts)
                 return new Measurement { Failure = "never answered: " + handler.LastWords(), FailedStarts = failed };
         }
@@ -55,6 +65,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
         }
 
         run.Run(options.WarmUp);
+        LossSites sites = LossSites.Begin(network, handler);
         long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
         long collectedBefore = collections?.Count ?? 0;
         Expense expense = Expense.Begin(handler);
@@ -86,7 +97,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             Sent = result.Sent,
             Returned = result.Returned,
             Lost = result.Lost,
-            LossSites = result.Lost == 0 ? new Dictionary<string, long>() : LossSites.Read(network, handler),
+            LossSites = result.Lost == 0 ? new Dictionary<string, long>() : sites.Read(),
             Wrong = result.Wrong,
             Faults = result.Faults,
             Failure = result.SendFault ?? (collections?.Count == collectedBefore ? "no garbage was collected meanwhile" : null) ?? (result.Returned == 0 ? "nothing came back" : null),

@@ -52,7 +52,7 @@ internal sealed class BridgeLab : IDisposable
     }
 
     private static string Describe(string name, Place place, Side side) =>
-        $"{name}: {side.PacketsSent} sent, {side.PacketsDelivered} delivered, {side.DeliveryErrors} refused\n{place.Namespace.Run("nstat", "-a", "-s")}";
+        $"{name}: {side.PacketsSent} sent, {side.PacketsDelivered} delivered, {side.DeliveryErrors} refused\n{place.Namespace.Run("cat", "/proc/net/snmp", "/proc/net/snmp6")}";
 
     public void Dispose()
     {

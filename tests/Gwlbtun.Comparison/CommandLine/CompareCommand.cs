@@ -3,19 +3,12 @@ using System.CommandLine.Parsing;
 using Gwlbtun.Comparison.Cases;
 using Gwlbtun.Comparison.Network;
 using Gwlbtun.Comparison.Reporting;
-using Gwlbtun.Native.Linux;
 
 namespace Gwlbtun.Comparison.CommandLine;
 
 /// <summary>The program's options. bench.sh gives the required ones, its user the others.</summary>
 internal static class CompareCommand
 {
-    private const int Good = 0;
-    private const int NotGood = 1;
-
-    /// <summary>The exit code when nothing could be measured, or not all.</summary>
-    public const int CannotRun = 2;
-
     private const int FewestPairs = 5;
 
     public static RootCommand Create() => Create(Run);
@@ -71,29 +64,8 @@ internal static class CompareCommand
 
     private static int Run(ComparisonOptions options, CancellationToken stop)
     {
-        try
-        {
-            BenchmarkReport report = new Comparison(options, Console.Out).Run(stop);
-            report.Save(options.Output);
-            Console.WriteLine();
-            Console.WriteLine(report.Method);
-            Console.WriteLine($"Written: {Path.Combine(options.Output, "benchmark.json")}, benchmark.svg");
-            foreach (string objection in report.Objections)
-                Console.WriteLine("NOT GOOD: " + objection);
-            foreach (string missing in report.Unmeasured)
-                Console.WriteLine("NOT MEASURED: " + missing);
-            return report.Objections.Any() ? NotGood : report.Unmeasured.Any() ? CannotRun : Good;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("Broken off.");
-            return CannotRun;
-        }
-        catch (Exception e) when (e is LinuxException or InvalidOperationException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
-        {
-            Console.Error.WriteLine(e.Message);
-            return CannotRun;
-        }
+        BenchmarkReport report = new(options);
+        return ReportedRun.Run(report, options.Output, () => new Comparison(options, report, Console.Out).Run(stop), Console.Out, Console.Error);
     }
 
     private static bool IsProgram(string path) => File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;

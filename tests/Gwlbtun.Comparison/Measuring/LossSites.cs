@@ -10,10 +10,10 @@ using Gwlbtun.Emulator.Network;
 namespace Gwlbtun.Comparison.Measuring;
 
 /// <summary>
-/// Who says that he has dropped packets, since the run's network was made: the handler, the two ends of the link, the receive sockets on either side. To be asked
-/// when packets were lost.
+/// Who says that he has dropped packets in a while: the handler, the two ends of the link, the receive sockets on either side. To be asked when packets were lost.
+/// Of the C++ handler there are no lines <c>handler:</c>, whatever it has dropped: its report does not say.
 /// </summary>
-internal static partial class LossSites
+internal sealed partial class LossSites
 {
     // In /proc/net/dev, behind the interface's name.
     private const int ReceiveDrops = 3;
@@ -21,24 +21,56 @@ internal static partial class LossSites
 
     private static readonly TimeSpan _answersWithin = TimeSpan.FromSeconds(2);
 
-    /// <returns>Counts that are not 0.</returns>
-    public static IReadOnlyDictionary<string, long> Read(BenchmarkNetwork network, Handler? handler)
+    private readonly BenchmarkNetwork _network;
+    private readonly Handler? _handler;
+    private readonly Dictionary<string, long> _before;
+
+    private LossSites(BenchmarkNetwork network, Handler? handler)
+    {
+        _network = network;
+        _before = OfKernel();
+        // What has not said how much it had dropped before cannot say how much it has dropped since.
+        if (handler is not null && Report(handler) is { } report)
+        {
+            _handler = handler;
+            Add(report, _before);
+        }
+    }
+
+    /// <summary>The while begins: what is dropped before, while endpoints are reached and warmed up, was not lost in it.</summary>
+    public static LossSites Begin(BenchmarkNetwork network, Handler? handler) => new(network, handler);
+
+    /// <returns>Counts since it began that are not 0.</returns>
+    public IReadOnlyDictionary<string, long> Read()
+    {
+        Dictionary<string, long> now = OfKernel();
+        if (_handler is not null && Report(_handler) is { } report)
+            Add(report, now);
+        return Since(_before, now);
+    }
+
+    internal static IReadOnlyDictionary<string, long> Since(IReadOnlyDictionary<string, long> before, IReadOnlyDictionary<string, long> now) =>
+        now.ToDictionary(site => site.Key, site => site.Value - before.GetValueOrDefault(site.Key)).Where(site => site.Value != 0).ToDictionary();
+
+    private static void Add(string report, Dictionary<string, long> sites)
+    {
+        foreach ((string reason, long count) in OfReport(report))
+            sites[$"handler: {reason}"] = count;
+    }
+
+    private string? Report(Handler handler) => NetworkNamespace.Inside(_network.Appliance, () => HealthReport(handler.HealthEnd));
+
+    private Dictionary<string, long> OfKernel()
     {
         Dictionary<string, long> sites = [];
-        foreach ((string who, string name) in ((string, string)[])[("appliance", network.Appliance), ("load balancer", network.LoadBalancer)])
+        foreach ((string who, string name) in ((string, string)[])[("appliance", _network.Appliance), ("load balancer", _network.LoadBalancer)])
         {
             (string devices, string protocols) = NetworkNamespace.Inside(name, () => (File.ReadAllText("/proc/thread-self/net/dev"), File.ReadAllText("/proc/thread-self/net/snmp")));
             (sites[$"{who}: link, received"], sites[$"{who}: link, sent"]) = OfLink(devices, BenchmarkNetwork.Uplink);
             sites[$"{who}: receive socket"] = OfSockets(protocols);
         }
 
-        if (handler is not null)
-        {
-            foreach ((string reason, long count) in OfReport(NetworkNamespace.Inside(network.Appliance, () => HealthReport(handler.HealthEnd))))
-                sites[$"handler: {reason}"] = count;
-        }
-
-        return sites.Where(site => site.Value != 0).ToDictionary();
+        return sites;
     }
 
     internal static (long Received, long Sent) OfLink(string devices, string name)
@@ -63,7 +95,7 @@ internal static partial class LossSites
         select (ofReason.Key, ofReason.Sum());
 
     // By hand: a client that connects on another thread would do so in another namespace.
-    private static string HealthReport(IPEndPoint end)
+    private static string? HealthReport(IPEndPoint end)
     {
         try
         {
@@ -75,7 +107,7 @@ internal static partial class LossSites
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            return "";
+            return null;
         }
     }
 

@@ -8,6 +8,9 @@ internal sealed record Measurement
 
     public double? PacketsPerSecond { get; init; }
 
+    /// <summary>Whether it can be compared with another: nothing at all is no figure.</summary>
+    public bool HasFigures => PacketsPerSecond > 0;
+
     /// <summary>Of inner packets.</summary>
     public double? GigabitsPerSecond { get; init; }
 

@@ -4,11 +4,13 @@ using Gwlbtun.Comparison.Measuring;
 namespace Gwlbtun.Comparison.Reporting;
 
 /// <summary>Everything that was measured, for people and programs.</summary>
-internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<string> unavailable)
+internal sealed class BenchmarkReport(ComparisonOptions options)
 {
     private static readonly JsonSerializerOptions _json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     private readonly List<CaseReport> _cases = [];
+    private readonly List<string> _unavailable = [];
+    private readonly List<string> _unmeasured = [];
     private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
 
     public IReadOnlyList<CaseReport> Cases => _cases;
@@ -18,12 +20,16 @@ internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<s
 
     public IEnumerable<string> Objections => _cases.SelectMany(one => one.Objections());
 
-    /// <summary>Cases without a figure of the peer's.</summary>
-    public IEnumerable<string> Unmeasured => _cases
-        .Where(one => one.Runs.ContainsKey(Subject.Peer) && one.Median(Subject.Peer, Metric.Throughput) is null)
-        .Select(one => $"{one.Label}: the peer gave no figures");
+    /// <summary>What was asked for and is not there, or only in part.</summary>
+    public IEnumerable<string> Unmeasured => [.. _unmeasured, .. _cases.SelectMany(one => one.Unmeasured(options.Pairs))];
 
     public void Add(CaseReport report) => _cases.Add(report);
+
+    /// <summary>This machine lacks something that is measured with.</summary>
+    public void AddUnavailable(string what) => _unavailable.Add(what);
+
+    /// <summary>A case was not measured, or not to its end.</summary>
+    public void AddUnmeasured(string what) => _unmeasured.Add(what);
 
     /// <summary>Writes benchmark.json and benchmark.svg.</summary>
     public void Save(string folder)
@@ -41,7 +47,7 @@ internal sealed class BenchmarkReport(ComparisonOptions options, IReadOnlyList<s
         pairs = options.Pairs,
         seconds = options.Duration.TotalSeconds,
         peer = options.Peer is null ? null : Path.GetFileName(options.Peer),
-        unavailable,
+        unavailable = _unavailable,
         good = !Objections.Any(),
         objections = Objections,
         unmeasured = Unmeasured,

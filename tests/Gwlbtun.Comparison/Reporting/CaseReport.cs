@@ -16,13 +16,13 @@ internal sealed record CaseReport(
     IReadOnlyDictionary<string, IReadOnlyList<Measurement>> Disturbed)
 {
     /// <summary>What people call it: the case, and the topology in brackets.</summary>
-    public string Label => $"{Case.Name} ({Topology.ToString().ToLowerInvariant()})";
+    public string Label => LabelOf(Case, Topology);
 
     /// <summary>How many pairs were repeated.</summary>
     public int RepeatedPairs => Disturbed[Subject.Ours].Count;
 
     /// <summary>The largest part of the processors' time that the host took from a run, 0 to 1.</summary>
-    public double MostStolenShare => Runs.Values.SelectMany(runs => runs).Max(run => run.StolenShare);
+    public double MostStolenShare => Runs.Values.SelectMany(runs => runs).Select(run => run.StolenShare).DefaultIfEmpty().Max();
 
     /// <summary>The median of a subject's figure; null when it has none.</summary>
     public double? Median(string subject, Metric metric) => Runs.TryGetValue(subject, out IReadOnlyList<Measurement>? runs) ? Statistics.Median(runs, metric) : null;
@@ -43,6 +43,22 @@ internal sealed record CaseReport(
         if (ours.Sum(run => run.Wrong) is > 0 and var wrong)
             yield return where + $"{wrong} packets wrong: " + FaultsOf(ours);
     }
+
+    /// <summary>Whose figures are of fewer runs than were asked for. The floor's may be: nobody is judged by it.</summary>
+    public IEnumerable<string> Unmeasured(int pairs)
+    {
+        foreach ((string subject, string name) in ((string, string)[])[(Subject.Ours, "gwlbtun"), (Subject.Peer, "the peer")])
+        {
+            if (!Runs.TryGetValue(subject, out IReadOnlyList<Measurement>? runs))
+                continue;
+            int measured = runs.Count(run => run.HasFigures);
+            if (measured < pairs)
+                yield return $"{Label}: {name} gave {(measured == 0 ? "no figures" : $"figures in {measured} of {pairs} runs")}";
+        }
+    }
+
+    /// <summary>The label of a case of which there need be no runs.</summary>
+    public static string LabelOf(BenchmarkCase load, Topology topology) => $"{load.Name} ({topology.ToString().ToLowerInvariant()})";
 
     /// <summary>How many packets of all runs were wrong in which way, in words.</summary>
     public static string FaultsOf(IEnumerable<Measurement> runs) => Sums(runs, run => run.Faults);
