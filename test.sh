@@ -8,6 +8,16 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 . .ci/tools.sh
 
+for word in "$@"; do
+  case $word in
+    -*)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      [ "$word" = --help ] || [ "$word" = -h ]
+      exit
+      ;;
+  esac
+done
+
 need_root
 need_tun
 need_dotnet_10

@@ -58,7 +58,8 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
     {
         using LoadRun run = NetworkNamespace.Inside(network.LoadBalancer, () => new LoadRun(load, BenchmarkNetwork.LoadBalancerEnd, BenchmarkNetwork.ApplianceEnd, stop));
         bool isReturned = load.Kind != CaseKind.NoReturn;
-        if (!run.Reach(_reachWithin, () => handler?.IsAlive != false, isReturned ? null : () => ArrivalCounter.Read(network.Appliance) > 0))
+        long CountArrivals() => ArrivalCounter.Read(network.Appliance, load.Sizes[0]);
+        if (!run.Reach(_reachWithin, () => handler?.IsAlive != false, isReturned ? null : () => CountArrivals() > 0))
         {
             stop.ThrowIfCancellationRequested();
             return null;
@@ -66,7 +67,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
 
         run.Run(options.WarmUp);
         LossSites sites = LossSites.Begin(network, handler);
-        long arrivedBefore = isReturned ? 0 : ArrivalCounter.Read(network.Appliance);
+        long arrivedBefore = isReturned ? 0 : CountArrivals();
         long collectedBefore = collections?.Count ?? 0;
         Expense expense = Expense.Begin(handler);
         long packets = 0;
@@ -80,7 +81,7 @@ internal sealed class SingleRun(ComparisonOptions options, ReflectorProgram? ref
             return new Measurement { Sent = result.Sent, Returned = result.Returned, Lost = result.Lost, Failure = "died during the run: " + handler.LastWords() };
         if (!isReturned)
         {
-            packets = ArrivalCounter.Read(network.Appliance) - arrivedBefore;
+            packets = CountArrivals() - arrivedBefore;
             result = Delivered(result, packets);
         }
 
