@@ -70,7 +70,7 @@ internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerSch
             EndTrial(load);
         else if (load is not null && (_isToNarrow ? seating.MayDoWithFewer(load, crew.IsAnyBehind) : seating.CanSpread && Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
             BeginTrial(load);
-        else
+        else if (!_isToNarrow)
             _pausesUntil = crew.Now + _pauseFor;
     }
 
@@ -116,7 +116,10 @@ internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerSch
     private void EndTrial(Load? load)
     {
         if (load is null)
+        {
             _trial.Abandon();
+            _pausesUntil = crew.Now + _pauseFor;
+        }
         else if (_trial.End(crew.Now, load.PacketsPerSecond, crew.IsAnyBehind, Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
             return;
         seating.TakeBack();

@@ -22,10 +22,12 @@ internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount
         dataPlane.TunnelThreads.Take(carriers).ToDictionary(thread => (object)thread, thread => ThreadTime.Read(thread.ThreadId)),
         receivers.ToDictionary(thread => (object)thread, thread => thread.Counters.Packets));
 
-    /// <summary>What happened between an earlier look and this one; null when other threads were there then, so that it cannot be told.</summary>
+    /// <summary>What happened between an earlier look and this one; null when it cannot be told: other threads were there then, or the kernel does not say how long one ran.</summary>
     public Load? Since(LoadLook before)
     {
         if (!Carriers.Keys.ToHashSet().SetEquals(before.Carriers.Keys) || !Receivers.Keys.ToHashSet().SetEquals(before.Receivers.Keys))
+            return null;
+        if (Carriers.Any(carrier => carrier.Value == TimeSpan.Zero || carrier.Value < before.Carriers[carrier.Key]))
             return null;
         var elapsed = At - before.At;
         return new(

@@ -43,7 +43,7 @@ internal sealed class ReceiveCrew(DataPlane dataPlane, Func<IReadOnlyList<Receiv
         {
             return LoadLook.Take(dataPlane, threads(), carriers, Now);
         }
-        catch (IOException)
+        catch (Exception cannotRead) when (cannotRead is IOException or UnauthorizedAccessException)
         {
             // As when there are no more descriptors to read /proc with.
             return null;

@@ -74,6 +74,8 @@ internal sealed class WidthTrial
             _narrower.Begin(now);
         else if (packetsPerSecond >= _packetsBefore * Gone)
             _wider.BeginLonger(now);
+        else
+            _wider.Begin(now);
         return hasPaid;
     }
 

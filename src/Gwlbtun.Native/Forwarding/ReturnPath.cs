@@ -87,6 +87,8 @@ internal sealed unsafe class ReturnPath : IDisposable
         {
             var count = Math.Min(perFrame, segments.Count - first);
             MakeRoomFor(count);
+            // What was sent to make room may have shown that they had better go one by one.
+            count = _sendsSingles ? 1 : count;
             var payloadLength = (count * headersLength) + segments.PayloadLengthOf(first, count);
             var segmentSize = Math.Min(size, payloadLength);
             var frame = -1;

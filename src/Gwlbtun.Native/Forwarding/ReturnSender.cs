@@ -195,7 +195,7 @@ internal sealed unsafe class ReturnSender : IDisposable
                 _doesBetterWithSingles = true;
                 _ = _patience.TryWait();
             }
-            else if (sent.Errno == LinuxError.ENOBUFS && frames[first].Count > 1 && ++refusals > RefusalsAtMost)
+            else if (sent.Errno == LinuxError.ENOBUFS && frames[first] is { Count: > 1, Hop.SuperPackets: SuperPacketFate.MayNeverFit } && ++refusals > RefusalsAtMost)
             {
                 SendSegments(frames, first++);
                 _doesBetterWithSingles = true;
@@ -245,55 +245,66 @@ internal sealed unsafe class ReturnSender : IDisposable
             frames.Drop(index, ReasonOf(errno));
     }
 
-    // Each segment as a frame of its own.
+    // Each segment as a frame of its own; by the kernel's routes where the interface has gone meanwhile.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void SendSegments(ReturnFrames frames, int index)
     {
         ref readonly var frame = ref frames[index];
         var hop = frame.Hop!;
+        var errno = 0;
         for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
         {
             ref readonly var segment = ref frames.SegmentOf(next);
-            var payloadLength = segment.HeadersLength + segment.RestLength;
-            var front = segment.Headers - ReturnFrame.FrontLength;
-            ReturnFrame.WriteFront(front, hop, frame.Path, _genevePort, payloadLength, payloadLength);
-            SendAlone(segment, front, hop.InterfaceIndex, frame.Path.LoadBalancerAddress);
+            // Where one has found no room, the others would wait for it in turn.
+            if (!LacksRoom(errno))
+            {
+                var payloadLength = segment.HeadersLength + segment.RestLength;
+                var front = segment.Headers - ReturnFrame.FrontLength;
+                ReturnFrame.WriteFront(front, hop, frame.Path, _genevePort, payloadLength, payloadLength);
+                errno = SendAlone(segment, front, hop.InterfaceIndex, frame.Path.LoadBalancerAddress);
+                if (errno != 0 && !LacksRoom(errno))
+                    errno = SendPacket(frame, segment);
+            }
+
+            if (errno != 0)
+                segment.Counters->Drop(ReasonOf(errno));
         }
     }
 
     private void SendPackets(ReturnFrames frames, int index)
     {
         ref readonly var frame = ref frames[index];
+        var errno = 0;
         for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
         {
             ref readonly var segment = ref frames.SegmentOf(next);
-            SendAlone(segment, WriteOuterHeader(frame, segment), interfaceIndex: 0, frame.Path.LoadBalancerAddress);
+            if (!LacksRoom(errno))
+                errno = SendPacket(frame, segment);
+            if (errno != 0)
+                segment.Counters->Drop(ReasonOf(errno));
         }
     }
 
-    // Through an interface, or by the kernel's routes.
-    private void SendAlone(in ReturnFrames.Segment segment, byte* front, int interfaceIndex, uint destination)
+    private int SendPacket(in ReturnFrames.Frame frame, in ReturnFrames.Segment segment) =>
+        SendAlone(segment, WriteOuterHeader(frame, segment), interfaceIndex: 0, frame.Path.LoadBalancerAddress);
+
+    // Through an interface, or by the kernel's routes. Answers why it has not left; 0: it has.
+    private int SendAlone(in ReturnFrames.Segment segment, byte* front, int interfaceIndex, uint destination)
     {
         var pieces = stackalloc IoVector[2];
         pieces[0] = new() { Base = front, Length = (nuint)(segment.Headers - front + segment.HeadersLength) };
         pieces[1] = new() { Base = segment.Rest, Length = (nuint)segment.RestLength };
-        var mayRetry = true;
-        while (true)
+        var socket = interfaceIndex != 0 ? _packet!.Handle : _raw!.Handle;
+        for (var mayRetry = true; ;)
         {
             var sent = interfaceIndex != 0
-                ? SendBatch.SendFrameAlone(_packet!.Handle, pieces, 2, interfaceIndex, EtherType.Ipv4)
-                : SendBatch.SendAlone(_raw!.Handle, pieces, 2, destination);
+                ? SendBatch.SendFrameAlone(socket, pieces, 2, interfaceIndex, EtherType.Ipv4)
+                : SendBatch.SendAlone(socket, pieces, 2, destination);
             if (!sent.IsError)
-                return;
-            if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
-                continue;
-            if (!mayRetry || !ShouldRetry(interfaceIndex != 0 ? _packet!.Handle : _raw!.Handle, sent.Errno))
-            {
-                segment.Counters->Drop(ReasonOf(sent.Errno));
-                return;
-            }
-
-            mayRetry = false;
+                return 0;
+            if (sent.Errno == LinuxError.ENOBUFS ? !_patience.TryWait() : !mayRetry || !ShouldRetry(socket, sent.Errno))
+                return sent.Errno;
+            mayRetry = sent.Errno == LinuxError.ENOBUFS;
         }
     }
 

@@ -128,6 +128,7 @@ public sealed class LoadFollowerSpecs : IDisposable
 
         Assert.Equal([2, 1], _crew.Moves);
         _follower.OnMoved();
+        _crew.Pass(seconds: 1);
         _follower.OnBacklog();
         Assert.True(_timers.Take(nameof(LookAtLoad)));
     }
@@ -145,6 +146,7 @@ public sealed class LoadFollowerSpecs : IDisposable
         _follower.OnBacklog();
         Assert.False(_timers.Take(nameof(LookAtLoad)));
         _crew.IsBlind = false;
+        _crew.Pass(seconds: 1);
         _follower.OnBacklog();
         Assert.True(_timers.Take(nameof(LookAtLoad)));
     }
@@ -191,7 +193,7 @@ public sealed class LoadFollowerSpecs : IDisposable
     private sealed class Crew : IReceiveCrew
     {
         private readonly object[] _carriers = [new(), new(), new(), new()];
-        private TimeSpan _ran;
+        private TimeSpan _ran = TimeSpan.FromSeconds(1);
         private ulong _packets;
         private ProcessorTimes _cores;
 

@@ -51,11 +51,13 @@ public sealed class WidthTrialSpecs
     }
 
     [Fact]
-    public void Should_learn_nothing_from_a_load_that_goes_away_meanwhile()
+    public void Should_learn_nothing_from_a_load_that_goes_away_meanwhile_but_rest()
     {
-        Assert.False(Try(isWider: true, gain: 0.1));
-
-        Assert.True(_trial.MayWiden(_now, isBehind: false));
+        for (int n = 0; n < 3; n++)
+        {
+            Assert.False(Try(isWider: true, gain: 0.1));
+            AssertRests(10, () => _trial.MayWiden(_now, isBehind: false));
+        }
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
@@ -49,20 +50,26 @@ public sealed unsafe partial class ReturnRefusalSpecs
                     if (!read.IsError && read.Value > SequenceOffset + sizeof(uint) && frame[12] == 8 && frame[13] == 0)
                         CollectionsMarshal.GetValueRefOrAddDefault(arrivals, BinaryPrimitives.ReadUInt32BigEndian(new(frame + SequenceOffset, sizeof(uint))), out _)++;
                 }
-            });
+            }) { IsBackground = true };
             reader.Start();
 
             var header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
             uint sent = 0;
-            while (DroppedByDevice() < 10_000)
+            try
             {
-                for (; !path.Packets.IsFull; sent++)
-                    Append(path, header, sent, counters[0]);
-                path.Flush();
+                for (var clock = Stopwatch.StartNew(); DroppedByDevice() < 10_000 && clock.Elapsed < TimeSpan.FromSeconds(10);)
+                {
+                    for (; !path.Packets.IsFull; sent++)
+                        Append(path, header, sent, counters[0]);
+                    path.Flush();
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref end, true);
+                reader.Join();
             }
 
-            Volatile.Write(ref end, true);
-            reader.Join();
             // Each is there once, or counted; by us, when we are told, else by the device alone.
             Assert.Empty(arrivals.Where(arrival => arrival.Value != 1).Select(arrival => $"{arrival.Key}: {arrival.Value} times"));
             var missing = sent - (ulong)arrivals.Count;

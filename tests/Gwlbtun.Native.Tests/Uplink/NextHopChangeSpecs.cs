@@ -124,6 +124,7 @@ public sealed class NextHopChangeSpecs
         Assert.Equal(SuperPacketFate.RefusedWhole, lab.FindKnown().SuperPackets);
         AssertThen("ethtool -K up0 tx-udp-segmentation off", SuperPacketFate.LeavesInPart);
         AssertThen("tc qdisc add dev up0 root pfifo", SuperPacketFate.RefusedWhole);
+        AssertThen("tc qdisc replace dev up0 root bfifo limit 30kb", SuperPacketFate.MayNeverFit);
         AssertThen("tc qdisc replace dev up0 root tbf rate 1gbit burst 20kb latency 10ms", SuperPacketFate.TakenApart);
         AssertThen("tc qdisc del dev up0 root", SuperPacketFate.LeavesInPart);
         AssertThen("ethtool -K up0 tx-udp-segmentation on", SuperPacketFate.RefusedWhole);
