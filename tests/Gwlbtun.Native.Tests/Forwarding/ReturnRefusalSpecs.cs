@@ -50,7 +50,8 @@ public sealed unsafe partial class ReturnRefusalSpecs
                     if (!read.IsError && read.Value > SequenceOffset + sizeof(uint) && frame[12] == 8 && frame[13] == 0)
                         CollectionsMarshal.GetValueRefOrAddDefault(arrivals, BinaryPrimitives.ReadUInt32BigEndian(new(frame + SequenceOffset, sizeof(uint))), out _)++;
                 }
-            }) { IsBackground = true };
+            });
+            reader.IsBackground = true;
             reader.Start();
 
             var header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
