@@ -1,6 +1,5 @@
 using Gwlbtun.Comparison.Cases;
 using Gwlbtun.Comparison.Measuring;
-using Gwlbtun.Comparison.Network;
 using Gwlbtun.Comparison.Reporting;
 using Xunit;
 
@@ -83,19 +82,7 @@ public sealed class ComparisonSpecs : IDisposable
         Assert.Equal((2, 2), (report.Cases[0].Runs[Subject.Peer].Count, report.Cases[0].RepeatedPairs));
     }
 
-    private static ComparisonOptions Options(params string[] cases) => new()
-    {
-        Gwlbtun = "gwlbtun",
-        Peer = "peer",
-        Cases = [.. cases.Select(CaseCatalog.Named)],
-        Topologies = [Topology.Nic],
-        Pairs = 2,
-        Duration = TimeSpan.FromSeconds(1),
-        WarmUp = TimeSpan.Zero,
-        Scripts = "",
-        Output = "",
-        Prefix = "",
-    };
+    private static ComparisonOptions Options(params string[] cases) => SomeOptions.For(pairs: 2, peer: "peer", [.. cases.Select(CaseCatalog.Named)]);
 
     private static Measurement Good(double kpps) => new() { PacketsPerSecond = kpps * 1e3 };
 

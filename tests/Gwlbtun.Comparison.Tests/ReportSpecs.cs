@@ -141,8 +141,7 @@ public class ReportSpecs
     private static BenchmarkReport Report(Measurement ours, Measurement? peer, string name = "small", IReadOnlyList<Measurement>? disturbed = null)
     {
         BenchmarkCase load = CaseCatalog.Named(name);
-        BenchmarkReport report = new(
-            new ComparisonOptions { Gwlbtun = "gwlbtun", Peer = peer is null ? null : "peer", Cases = [load], Topologies = [Topology.Nic], Pairs = 1, Duration = TimeSpan.FromSeconds(1), WarmUp = TimeSpan.Zero, Scripts = "", Output = "", Prefix = "" });
+        BenchmarkReport report = new(SomeOptions.For(pairs: 1, peer is null ? null : "peer", load));
         Dictionary<string, IReadOnlyList<Measurement>> runs = new() { [Subject.Ours] = [ours] };
         if (peer is not null)
             runs[Subject.Peer] = [peer];

@@ -13,18 +13,7 @@ public sealed class ReportedRunSpecs : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gwbench-specs.");
     private readonly StringWriter _output = new();
     private readonly StringWriter _errors = new();
-    private readonly BenchmarkReport _report = new(new ComparisonOptions
-    {
-        Gwlbtun = "gwlbtun",
-        Cases = [],
-        Topologies = [Topology.Nic],
-        Pairs = 1,
-        Duration = TimeSpan.FromSeconds(1),
-        WarmUp = TimeSpan.Zero,
-        Scripts = "",
-        Output = "",
-        Prefix = "",
-    });
+    private readonly BenchmarkReport _report = new(SomeOptions.For(pairs: 1, peer: null));
 
     private string Json => Path.Combine(_folder.FullName, "benchmark.json");
 

@@ -66,10 +66,11 @@ internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerSch
         if (_isMoving)
             return;
         var load = crew.TryLook(seating.Width)?.Since(before);
+        var isBehind = crew.IsAnyBehind;
         if (_trial.IsUnderWay)
-            EndTrial(load);
-        else if (load is not null && (_isToNarrow ? seating.MayDoWithFewer(load, crew.IsAnyBehind) : seating.CanSpread && Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
-            BeginTrial(load);
+            EndTrial(load, isBehind);
+        else if (load is not null && (_isToNarrow ? seating.MayDoWithFewer(load, isBehind) : seating.CanSpread && Seating.NeedsMoreCores(load, isBehind)))
+            BeginTrial(load, isBehind);
         else if (!_isToNarrow)
             _pausesUntil = crew.Now + _pauseFor;
     }
@@ -99,12 +100,12 @@ internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerSch
         if (_look is not null)
             timers.StartSingleTimer(nameof(LookAtLoad), new LookAtLoad(), _lookFor);
         else if (_trial.IsUnderWay)
-            EndTrial(load: null);
+            EndTrial(load: null, isBehind: false);
     }
 
-    private void BeginTrial(Load load)
+    private void BeginTrial(Load load, bool isBehind)
     {
-        _trial.Begin(isWider: !_isToNarrow, load.PacketsPerSecond, crew.IsAnyBehind);
+        _trial.Begin(isWider: !_isToNarrow, load.PacketsPerSecond, isBehind);
         if (_isToNarrow)
             seating.Narrow();
         else
@@ -113,15 +114,18 @@ internal sealed class LoadFollower(Seating seating, IReceiveCrew crew, ITimerSch
     }
 
     // Without a load it says nothing, and things are as they were.
-    private void EndTrial(Load? load)
+    private void EndTrial(Load? load, bool isBehind)
     {
         if (load is null)
         {
             _trial.Abandon();
             _pausesUntil = crew.Now + _pauseFor;
         }
-        else if (_trial.End(crew.Now, load.PacketsPerSecond, crew.IsAnyBehind, Seating.NeedsMoreCores(load, crew.IsAnyBehind)))
+        else if (_trial.End(crew.Now, load.PacketsPerSecond, isBehind, Seating.NeedsMoreCores(load, isBehind)))
+        {
             return;
+        }
+
         seating.TakeBack();
         ReseatAnew();
     }

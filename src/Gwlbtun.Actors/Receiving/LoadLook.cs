@@ -25,7 +25,7 @@ internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount
     /// <summary>What happened between an earlier look and this one; null when it cannot be told: other threads were there then, or the kernel does not say how long one ran.</summary>
     public Load? Since(LoadLook before)
     {
-        if (!Carriers.Keys.ToHashSet().SetEquals(before.Carriers.Keys) || !Receivers.Keys.ToHashSet().SetEquals(before.Receivers.Keys))
+        if (!AreSame(Carriers, before.Carriers) || !AreSame(Receivers, before.Receivers))
             return null;
         if (Carriers.Any(carrier => carrier.Value == TimeSpan.Zero || carrier.Value < before.Carriers[carrier.Key]))
             return null;
@@ -35,6 +35,8 @@ internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount
             [.. Carriers.Select(carrier => (carrier.Value - before.Carriers[carrier.Key]) / elapsed)],
             Receivers.Sum(receiver => (double)(receiver.Value - before.Receivers[receiver.Key])) / elapsed.TotalSeconds);
     }
+
+    private static bool AreSame<T>(IReadOnlyDictionary<object, T> threads, IReadOnlyDictionary<object, T> before) => threads.Count == before.Count && threads.Keys.All(before.ContainsKey);
 }
 
 /// <summary>How busy the machine and the data threads were.</summary>

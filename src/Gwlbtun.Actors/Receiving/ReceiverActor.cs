@@ -20,8 +20,8 @@ internal sealed class ReceiverActor : ReceiveActor, IWithTimers
     private readonly IActorRef _stats;
     private readonly ILogger _logger;
     private readonly ReceiveThread?[] _threads;
-    private ThreadReplacement _replacement = null!;
     private readonly ReceiveCrew _crew;
+    private ThreadReplacement _replacement = null!;
     private Seating? _seating;
     private LoadFollower? _load;
     private bool _isStopping;

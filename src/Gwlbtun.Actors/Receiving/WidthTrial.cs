@@ -49,7 +49,7 @@ internal sealed class WidthTrial
     /// <param name="now">The present time.</param>
     /// <param name="packetsPerSecond">What was received during it, packets/s.</param>
     /// <param name="isBehind">Whether more than a burst waits in a receive socket.</param>
-    /// <param name="needsMoreCores">Whether the threads had no end of work, and others cores had none.</param>
+    /// <param name="needsMoreCores">Whether the threads had no end of work, and other cores had none.</param>
     /// <returns>Whether it is to stay so. More threads have to bring more packets, or to have taken what had waited; fewer have to do nearly as well, and to have time left.</returns>
     public bool End(TimeSpan now, double packetsPerSecond, bool isBehind, bool needsMoreCores)
     {

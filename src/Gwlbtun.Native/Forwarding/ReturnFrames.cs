@@ -86,7 +86,7 @@ internal sealed unsafe class ReturnFrames : IDisposable
     /// <returns>The frame's number.</returns>
     public int Begin(in OuterPath path, NextHop? hop, int segmentSize)
     {
-        _frames[Count] = new() { Path = path, Hop = hop, SegmentSize = segmentSize, IsOpen = TakesSuperPackets(hop), First = _segmentCount };
+        _frames[Count] = new() { Path = path, Hop = hop, SegmentSize = segmentSize, IsOpen = hop is { TakesSuperPackets: true }, First = _segmentCount };
         return Count++;
     }
 
@@ -136,9 +136,6 @@ internal sealed unsafe class ReturnFrames : IDisposable
 
     public void Dispose() => NativeMemory.AlignedFree(_headers);
 
-    /// <summary>Whether several packets may leave there in one frame.</summary>
-    public static bool TakesSuperPackets(NextHop? hop) => hop is { SuperPackets: not SuperPacketFate.TakenApart };
-
     private static ulong HashOf(in OuterPath path)
     {
         // The lowest bits are to differ where only the port does, and only a node's address.
@@ -171,5 +168,8 @@ internal sealed unsafe class ReturnFrames : IDisposable
         public int HeadersLength;
         public int RestLength;
         public int Next;
+
+        /// <summary>UDP payload bytes.</summary>
+        public readonly int PayloadLength => HeadersLength + RestLength;
     }
 }

@@ -82,12 +82,12 @@ internal sealed unsafe class ReturnPath : IDisposable
         }
 
         var hop = FindHop(path, size);
-        var perFrame = _sendsSingles || !ReturnFrames.TakesSuperPackets(hop) ? 1 : Math.Clamp(ReturnFrame.MaximumSuperPayload / size, 1, SuperPacket.MaximumSegments);
+        var perFrame = hop is { TakesSuperPackets: true } ? Math.Clamp(ReturnFrame.MaximumSuperPayload / size, 1, SuperPacket.MaximumSegments) : 1;
         for (var first = 0; first < segments.Count;)
         {
             var count = Math.Min(perFrame, segments.Count - first);
             MakeRoomFor(count);
-            // What was sent to make room may have shown that they had better go one by one.
+            // Asked here: what was sent to make room may have shown that they had better go one by one.
             count = _sendsSingles ? 1 : count;
             var payloadLength = (count * headersLength) + segments.PayloadLengthOf(first, count);
             var segmentSize = Math.Min(size, payloadLength);

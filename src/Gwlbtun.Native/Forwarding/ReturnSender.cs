@@ -23,14 +23,12 @@ internal sealed unsafe class ReturnSender : IDisposable
     // A super-packet that is refused as often, after a wait each, may be larger than the queue.
     private const int RefusalsAtMost = 5;
 
-    // A full send buffer empties within microseconds unless the link stands still: this long we wait for it, in milliseconds.
-    private const int FullBufferWaitMs = 20;
-
     private readonly SendBatch _batch = new(PacketsAtOnce, BytesAtOnce);
     private readonly RawSocket? _raw;
     private readonly BoundSockets? _bound;
     private readonly PacketSocket? _packet;
     private readonly FullQueuePatience _patience = new();
+    private readonly SegmentSender? _segments;
     private readonly ushort _genevePort;
     private bool _doesBetterWithSingles;
 
@@ -40,9 +38,11 @@ internal sealed unsafe class ReturnSender : IDisposable
         _packet = packet;
         _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
         _genevePort = (ushort)receiveSocket.EndPoint.Port;
+        if (raw is null)
+            return;
+        _segments = new(raw, packet, _patience, _genevePort);
         // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
-        if (raw is not null)
-            _ = ShouldRetry(raw.Handle, LinuxError.EAGAIN);
+        _ = SendErrors.ShouldRetry(raw.Handle, LinuxError.EAGAIN);
     }
 
     /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
@@ -103,8 +103,8 @@ internal sealed unsafe class ReturnSender : IDisposable
         }
         else
         {
-            if (_raw is not null)
-                front = WriteOuterHeader(frame, segment);
+            if (_segments is not null)
+                front = _segments.WriteOuterHeader(frame, segment);
             _batch.Begin(frame.Path.LoadBalancerAddress, _genevePort);
         }
 
@@ -121,15 +121,6 @@ internal sealed unsafe class ReturnSender : IDisposable
         }
 
         _batch.End();
-    }
-
-    // In front of a packet that goes by itself. Addresses swapped, ports kept.
-    private byte* WriteOuterHeader(in ReturnFrames.Frame frame, in ReturnFrames.Segment segment)
-    {
-        var outer = segment.Headers - OuterHeader.Length;
-        OuterHeader.Write(
-            new(outer, OuterHeader.Length), frame.Path.LocalAddress, frame.Path.LoadBalancerAddress, frame.Path.SourcePort, _genevePort, segment.HeadersLength + segment.RestLength);
-        return outer;
     }
 
     // Runs of packets through the raw socket, and runs of frames through the packet socket. Of several messages the kernel tells only an error of the first: what must not be sent
@@ -197,7 +188,7 @@ internal sealed unsafe class ReturnSender : IDisposable
             }
             else if (sent.Errno == LinuxError.ENOBUFS && frames[first] is { Count: > 1, Hop.SuperPackets: SuperPacketFate.MayNeverFit } && ++refusals > RefusalsAtMost)
             {
-                SendSegments(frames, first++);
+                _segments!.SendAsFrames(frames, first++);
                 _doesBetterWithSingles = true;
                 refusals = 0;
             }
@@ -205,7 +196,7 @@ internal sealed unsafe class ReturnSender : IDisposable
             {
                 mayRetry = true;
             }
-            else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !ShouldRetry(socket, sent.Errno))
+            else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !SendErrors.ShouldRetry(socket, sent.Errno))
             {
                 // The error speaks of the first packet alone: the others go on.
                 GiveUp(frames, first++, sent.Errno);
@@ -222,94 +213,12 @@ internal sealed unsafe class ReturnSender : IDisposable
 
     private static bool MayLeaveInPart(in ReturnFrames.Frame frame) => frame is { Count: > 1, Hop.SuperPackets: SuperPacketFate.LeavesInPart };
 
-    // An error may also be an older packet's (an ICMP message that came for it): then the same send now works.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool ShouldRetry(int socket, int errno)
-    {
-        SocketOption.DiscardErrors(socket);
-        return errno switch
-        {
-            LinuxError.EMSGSIZE => false,
-            LinuxError.EAGAIN => Poll.WaitWritable(socket, FullBufferWaitMs),
-            _ => true,
-        };
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(ReturnFrames frames, int index, int errno)
     {
-        // The interface has gone, or takes no frames after all: its segments go where the kernel's routes lead now.
-        if (frames[index].Hop is not null && !LacksRoom(errno))
-            SendPackets(frames, index);
+        if (frames[index].Hop is not null && !SendErrors.IsForWantOfRoom(errno))
+            _segments!.SendAsPackets(frames, index);
         else
-            frames.Drop(index, ReasonOf(errno));
+            frames.Drop(index, SendErrors.ReasonOf(errno));
     }
-
-    // Each segment as a frame of its own; by the kernel's routes where the interface has gone meanwhile.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SendSegments(ReturnFrames frames, int index)
-    {
-        ref readonly var frame = ref frames[index];
-        var hop = frame.Hop!;
-        var errno = 0;
-        for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
-        {
-            ref readonly var segment = ref frames.SegmentOf(next);
-            // Where one has found no room, the others would wait for it in turn.
-            if (!LacksRoom(errno))
-            {
-                var payloadLength = segment.HeadersLength + segment.RestLength;
-                var front = segment.Headers - ReturnFrame.FrontLength;
-                ReturnFrame.WriteFront(front, hop, frame.Path, _genevePort, payloadLength, payloadLength);
-                errno = SendAlone(segment, front, hop.InterfaceIndex, frame.Path.LoadBalancerAddress);
-                if (errno != 0 && !LacksRoom(errno))
-                    errno = SendPacket(frame, segment);
-            }
-
-            if (errno != 0)
-                segment.Counters->Drop(ReasonOf(errno));
-        }
-    }
-
-    private void SendPackets(ReturnFrames frames, int index)
-    {
-        ref readonly var frame = ref frames[index];
-        var errno = 0;
-        for (var next = frame.First; next >= 0; next = frames.SegmentOf(next).Next)
-        {
-            ref readonly var segment = ref frames.SegmentOf(next);
-            if (!LacksRoom(errno))
-                errno = SendPacket(frame, segment);
-            if (errno != 0)
-                segment.Counters->Drop(ReasonOf(errno));
-        }
-    }
-
-    private int SendPacket(in ReturnFrames.Frame frame, in ReturnFrames.Segment segment) =>
-        SendAlone(segment, WriteOuterHeader(frame, segment), interfaceIndex: 0, frame.Path.LoadBalancerAddress);
-
-    // Through an interface, or by the kernel's routes. Answers why it has not left; 0: it has.
-    private int SendAlone(in ReturnFrames.Segment segment, byte* front, int interfaceIndex, uint destination)
-    {
-        var pieces = stackalloc IoVector[2];
-        pieces[0] = new() { Base = front, Length = (nuint)(segment.Headers - front + segment.HeadersLength) };
-        pieces[1] = new() { Base = segment.Rest, Length = (nuint)segment.RestLength };
-        var socket = interfaceIndex != 0 ? _packet!.Handle : _raw!.Handle;
-        for (var mayRetry = true; ;)
-        {
-            var sent = interfaceIndex != 0
-                ? SendBatch.SendFrameAlone(socket, pieces, 2, interfaceIndex, EtherType.Ipv4)
-                : SendBatch.SendAlone(socket, pieces, 2, destination);
-            if (!sent.IsError)
-                return 0;
-            if (sent.Errno == LinuxError.ENOBUFS ? !_patience.TryWait() : !mayRetry || !ShouldRetry(socket, sent.Errno))
-                return sent.Errno;
-            mayRetry = sent.Errno == LinuxError.ENOBUFS;
-        }
-    }
-
-    private static bool LacksRoom(int errno) => errno is LinuxError.ENOBUFS or LinuxError.EAGAIN;
-
-    private static DropReason ReasonOf(int errno) =>
-        errno == LinuxError.EMSGSIZE ? DropReason.SendTooBig : LacksRoom(errno) ? DropReason.SendQueueFull : DropReason.SendFailed;
 }

@@ -30,13 +30,7 @@ internal static unsafe partial class DeviceFeatures
             return false;
         try
         {
-            foreach (var feature in features)
-            {
-                if (!IsOn(opened.Value, device, feature))
-                    return false;
-            }
-
-            return true;
+            return AreOn(opened.Value, device, features);
         }
         finally
         {
@@ -44,23 +38,33 @@ internal static unsafe partial class DeviceFeatures
         }
     }
 
-    private static bool IsOn(int socket, string device, string feature)
+    private static bool AreOn(int socket, string device, ReadOnlySpan<string> features)
     {
         var count = CountNames(socket, device);
         var names = new byte[sizeof(FeatureStrings) + (count * NameBytes)];
         MemoryMarshal.Write(names, new FeatureStrings { Command = GetStrings, Set = FeatureNames, Count = (uint)count });
-        if (count == 0 || !Ask(socket, device, names))
-            return false;
-        var index = 0;
-        while (index < count && !IsName(names.AsSpan(sizeof(FeatureStrings) + (index * NameBytes), NameBytes), feature))
-            index++;
-
         var blocks = (count + FeaturesPerBlock - 1) / FeaturesPerBlock;
         var states = new byte[sizeof(FeatureStates) + (blocks * sizeof(FeatureBlock))];
         MemoryMarshal.Write(states, new FeatureStates { Command = GetFeatures, Size = (uint)blocks });
-        if (index == count || !Ask(socket, device, states))
+        if (count == 0 || !Ask(socket, device, names) || !Ask(socket, device, states))
             return false;
-        var block = MemoryMarshal.Read<FeatureBlock>(states.AsSpan(sizeof(FeatureStates) + (index / FeaturesPerBlock * sizeof(FeatureBlock))));
+        foreach (var feature in features)
+        {
+            if (!IsOn(feature, count, names, states))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsOn(string feature, int count, ReadOnlySpan<byte> names, ReadOnlySpan<byte> states)
+    {
+        var index = 0;
+        while (index < count && !IsName(names.Slice(sizeof(FeatureStrings) + (index * NameBytes), NameBytes), feature))
+            index++;
+        if (index == count)
+            return false;
+        var block = MemoryMarshal.Read<FeatureBlock>(states[(sizeof(FeatureStates) + (index / FeaturesPerBlock * sizeof(FeatureBlock)))..]);
         return (block.Active >> (index % FeaturesPerBlock) & 1) != 0;
     }
 

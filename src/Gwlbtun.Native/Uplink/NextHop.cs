@@ -43,6 +43,9 @@ internal sealed class NextHop
     /// <summary>What becomes of a super-packet that the interface has no room for.</summary>
     public SuperPacketFate SuperPackets { get; }
 
+    /// <summary>Whether several packets may leave there in one frame.</summary>
+    public bool TakesSuperPackets => SuperPackets != SuperPacketFate.TakenApart;
+
     /// <summary>Writes the <see cref="EthernetHeaderLength"/> bytes that go in front of an IPv4 packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe void WriteEthernetHeader(byte* frame)
