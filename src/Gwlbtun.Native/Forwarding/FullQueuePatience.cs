@@ -6,7 +6,9 @@ namespace Gwlbtun.Native.Forwarding;
 /// How long to wait for a queue of the uplink that is full (ENOBUFS), of which no event tells when it has room. A link whose other end just lacks the processor has room within
 /// milliseconds; one that is the bottleneck is not waited for all the time, for then all endpoints would come to a halt for it. One thread uses it.
 /// </summary>
-internal sealed class FullQueuePatience
+/// <param name="clock">By which it measures.</param>
+/// <param name="sleep">Waits for so many milliseconds, or longer.</param>
+internal sealed class FullQueuePatience(TimeProvider clock, Action<int> sleep)
 {
     /// <summary>How long it waits in one go at most.</summary>
     internal const int MostMs = 50;
@@ -18,10 +20,11 @@ internal sealed class FullQueuePatience
 
     // What may be waited still, and when that was so.
     private double _leftMs = MostMs;
-    private long _asOf = TimeProvider.System.GetTimestamp();
+    private long _asOf = clock.GetTimestamp();
 
-    /// <summary>Waits for nothing once: the first real wait then finds nothing left to bind, which allocates.</summary>
-    public FullQueuePatience() => Poll.Sleep(0);
+    /// <summary>By the machine's clock. Waits for nothing once: the first real wait then finds nothing left to bind, which allocates.</summary>
+    public FullQueuePatience()
+        : this(TimeProvider.System, Poll.Sleep) => Poll.Sleep(0);
 
     /// <summary>Waits a moment; false, and at once, when it has waited enough of late.</summary>
     public bool TryWait()
@@ -29,7 +32,7 @@ internal sealed class FullQueuePatience
         _leftMs = Math.Min(MostMs, _leftMs + (TakeElapsed() / PartOfTime));
         if (_leftMs < WaitMs)
             return false;
-        Poll.Sleep(WaitMs);
+        sleep(WaitMs);
         // What it took, not what was asked for: where processors are short, a thread wakes up late.
         _leftMs -= TakeElapsed();
         return true;
@@ -37,8 +40,8 @@ internal sealed class FullQueuePatience
 
     private double TakeElapsed()
     {
-        var now = TimeProvider.System.GetTimestamp();
-        var elapsed = TimeProvider.System.GetElapsedTime(_asOf, now).TotalMilliseconds;
+        var now = clock.GetTimestamp();
+        var elapsed = clock.GetElapsedTime(_asOf, now).TotalMilliseconds;
         _asOf = now;
         return elapsed;
     }

@@ -1,37 +1,95 @@
-using System.Diagnostics;
 using Gwlbtun.Native.Forwarding;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
 
-/// <summary>Against the real clock: whatever the machine does meanwhile counts as waited, or as time that has passed.</summary>
+/// <summary>With the clock in the test's hand.</summary>
 public sealed class FullQueuePatienceSpecs
 {
-    [Fact]
-    public void Should_wait_for_so_long_at_once_and_then_for_a_part_of_the_time()
+    private readonly ManualClock _clock = new();
+    private readonly FullQueuePatience _patience;
+    private double _sleepsFor = 1;
+    private double _waited;
+
+    public FullQueuePatienceSpecs() => _patience = new(_clock, _ =>
     {
-        var patience = new FullQueuePatience();
-        var began = Stopwatch.GetTimestamp();
-        while (patience.TryWait())
+        _waited += _sleepsFor;
+        _clock.Pass(_sleepsFor);
+    });
+
+    [Fact]
+    public void Should_wait_so_long_at_once_and_no_longer()
+    {
+        WaitAsMuchAsItMay();
+        Assert.Equal(FullQueuePatience.MostMs, _waited);
+        Assert.False(_patience.TryWait());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1.1)]
+    [InlineData(7)]
+    [InlineData(300)]
+    public void Should_count_what_a_wait_took_and_not_what_it_was_to_take(double sleepsFor)
+    {
+        _sleepsFor = sleepsFor;
+        WaitAsMuchAsItMay();
+        // All but the last fit in.
+        Assert.InRange(_waited, FullQueuePatience.MostMs - 1, FullQueuePatience.MostMs + sleepsFor);
+        // What was too much is worked off first.
+        _waited = 0;
+        _clock.Pass(FullQueuePatience.PartOfTime * Math.Max(0, sleepsFor - FullQueuePatience.MostMs - 1));
+        Assert.False(_patience.TryWait());
+        Assert.Equal(0, _waited);
+    }
+
+    [Theory]
+    [InlineData(1, 0.25)]
+    [InlineData(1, 20)]
+    [InlineData(3.5, 1)]
+    [InlineData(40, 0.5)]
+    public void Should_wait_for_a_part_of_the_time_in_the_long_run(double sleepsFor, double betweenMs)
+    {
+        WaitAsMuchAsItMay();
+        _sleepsFor = sleepsFor;
+        _waited = 0;
+        var since = _clock.NowMs;
+        while (_clock.NowMs - since < 60_000)
         {
+            _clock.Pass(betweenMs);
+            _ = _patience.TryWait();
         }
 
-        // All but the last wait fit in.
-        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalMilliseconds, FullQueuePatience.MostMs - 1, double.PositiveInfinity);
+        // Of the time in which it did not wait; give or take the last wait.
+        var part = (_clock.NowMs - since - _waited) / FullQueuePatience.PartOfTime;
+        Assert.InRange(_waited, Math.Min(part - 1, (_clock.NowMs - since) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
+    }
 
-        TimeSpan waited = TimeSpan.Zero, longest = TimeSpan.Zero, all;
-        var since = Stopwatch.GetTimestamp();
-        do
+    [Fact]
+    public void Should_have_its_full_time_again_after_a_while_and_no_more_than_that_however_long_it_was()
+    {
+        WaitAsMuchAsItMay();
+        _clock.Pass(FullQueuePatience.MostMs * FullQueuePatience.PartOfTime * 100.0);
+        _waited = 0;
+        WaitAsMuchAsItMay();
+        Assert.Equal(FullQueuePatience.MostMs, _waited);
+    }
+
+    private void WaitAsMuchAsItMay()
+    {
+        while (_patience.TryWait())
         {
-            var before = Stopwatch.GetTimestamp();
-            if (!patience.TryWait())
-                continue;
-            var took = Stopwatch.GetElapsedTime(before);
-            waited += took;
-            longest = took > longest ? took : longest;
         }
-        while ((all = Stopwatch.GetElapsedTime(since)) < TimeSpan.FromMilliseconds(300));
+    }
 
-        Assert.InRange(waited, TimeSpan.FromMilliseconds(10), (all / FullQueuePatience.PartOfTime) + longest);
+    private sealed class ManualClock : TimeProvider
+    {
+        public double NowMs { get; private set; }
+
+        public void Pass(double milliseconds) => NowMs += milliseconds;
+
+        public override long TimestampFrequency => 1_000_000_000;
+
+        public override long GetTimestamp() => (long)(NowMs * 1e6);
     }
 }
