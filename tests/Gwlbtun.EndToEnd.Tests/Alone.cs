@@ -1,7 +1,7 @@
 using Xunit;
 
-// Two at a time, as most tests wait most of the time, each in namespaces of its own.
-[assembly: CollectionBehavior(MaxParallelThreads = 2)]
+// Three at a time, as most tests wait most of the time, each in namespaces of its own.
+[assembly: CollectionBehavior(MaxParallelThreads = 3)]
 
 namespace Gwlbtun.EndToEnd.Tests;
 

@@ -2,8 +2,8 @@ using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Release;
 
-/// <summary>The tests that share one build of the release; it needs all cores.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
+/// <summary>The tests that share one build of the release.</summary>
+[CollectionDefinition(Name)]
 public sealed class ReleaseCollection : ICollectionFixture<ReleaseBuild>
 {
     /// <summary>What their classes say: <c>[Collection(ReleaseCollection.Name)]</c>.</summary>
