@@ -10,6 +10,15 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 2
 . .ci/tools.sh
 
+for word in "$@"; do
+  case $word in
+    -h | -\? | --help)
+      (need_dotnet_10) || exit 2
+      exec dotnet run --project tests/Gwlbtun.Comparison -c Release -v q -- --help
+      ;;
+  esac
+done
+
 prefix=gwbench-$$
 pid=
 

@@ -6,6 +6,8 @@
 # Needs root (network namespaces, TUN devices); installs what is missing. The last line is "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
+# What a script runs beside itself ignores SIGINT, and so would every program here that tests interrupt.
+[ -z "$(trap -p INT)" ] || exec env --default-signal=INT,QUIT ./test.sh "$@"
 . .ci/tools.sh
 
 for word in "$@"; do
