@@ -35,8 +35,10 @@ internal sealed unsafe class ReturnPath : IDisposable
     /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
     /// <param name="hops">Where packets leave, for them to go through the packet socket; null: they do not.</param>
     /// <param name="joins">Whether packets of several flows may leave in one frame.</param>
+    /// <param name="patience">How long to wait for room; its own. Null: as usual.</param>
     /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
-    public static ReturnPath Open(UdpSocket receiveSocket, NextHops? hops, bool joins) => new(ReturnSender.Open(receiveSocket, sendsFrames: hops is not null), hops, joins);
+    public static ReturnPath Open(UdpSocket receiveSocket, NextHops? hops, bool joins, FullQueuePatience? patience = null) =>
+        new(ReturnSender.Open(receiveSocket, sendsFrames: hops is not null, patience ?? new()), hops, joins);
 
     /// <summary>Where the packets lie that are to be returned.</summary>
     public PacketSlab Packets => _sender.Packets;

@@ -27,20 +27,21 @@ internal sealed unsafe class ReturnSender : IDisposable
     private readonly RawSocket? _raw;
     private readonly BoundSockets? _bound;
     private readonly PacketSocket? _packet;
-    private readonly FullQueuePatience _patience = new();
+    private readonly FullQueuePatience _patience;
     private readonly SegmentSender? _segments;
     private readonly ushort _genevePort;
     private bool _doesBetterWithSingles;
 
-    private ReturnSender(RawSocket? raw, PacketSocket? packet, UdpSocket receiveSocket)
+    private ReturnSender(RawSocket? raw, PacketSocket? packet, UdpSocket receiveSocket, FullQueuePatience patience)
     {
+        _patience = patience;
         _raw = raw;
         _packet = packet;
         _bound = raw is null ? new(BoundSocketsPerThread, receiveSocket) : null;
         _genevePort = (ushort)receiveSocket.EndPoint.Port;
         if (raw is null)
             return;
-        _segments = new(raw, packet, _patience, _genevePort);
+        _segments = new(raw, packet, patience, _genevePort);
         // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
         _ = SendErrors.ShouldRetry(raw.Handle, LinuxError.EAGAIN);
     }
@@ -57,14 +58,15 @@ internal sealed unsafe class ReturnSender : IDisposable
     /// <summary>Opens the best sockets that there are.</summary>
     /// <param name="receiveSocket">Any of the receive sockets: its port is where the load balancer listens, too.</param>
     /// <param name="sendsFrames">Whether a packet socket is wanted.</param>
+    /// <param name="patience">How long to wait for room; its own.</param>
     /// <exception cref="LinuxException">A raw socket could not be had for another reason than a missing capability.</exception>
-    public static ReturnSender Open(UdpSocket receiveSocket, bool sendsFrames)
+    public static ReturnSender Open(UdpSocket receiveSocket, bool sendsFrames, FullQueuePatience patience)
     {
         var raw = RawSocket.TryOpen(SendBufferBytes, out var error);
         if (raw is null && error.Number is not (LinuxError.EPERM or LinuxError.EACCES))
             throw new LinuxException("open a raw socket", error);
         var packet = raw is null || !sendsFrames ? null : PacketSocket.TryOpenToSend(SendBufferBytes, out _);
-        return new(raw, packet, receiveSocket);
+        return new(raw, packet, receiveSocket, patience);
     }
 
     /// <summary>Sends them all, in order.</summary>
@@ -179,22 +181,15 @@ internal sealed unsafe class ReturnSender : IDisposable
                 mayRetry = true;
                 refusals = 0;
             }
-            else if (sent.Errno == LinuxError.ENOBUFS && MayLeaveInPart(frames[first]))
+            else if (sent.Errno == LinuxError.ENOBUFS && ShouldSendAgain(frames[first], ref refusals))
             {
-                // What is sent again could be there twice. The wait is for what follows.
-                frames.Drop(first++, DropReason.SendQueueFull);
-                _doesBetterWithSingles = true;
-                _ = _patience.TryWait();
+                mayRetry = true;
             }
-            else if (sent.Errno == LinuxError.ENOBUFS && frames[first] is { Count: > 1, Hop.SuperPackets: SuperPacketFate.MayNeverFit } && ++refusals > RefusalsAtMost)
+            else if (sent.Errno == LinuxError.ENOBUFS && MayNeverFit(frames[first]))
             {
                 _segments!.SendAsFrames(frames, first++);
                 _doesBetterWithSingles = true;
                 refusals = 0;
-            }
-            else if (sent.Errno == LinuxError.ENOBUFS && _patience.TryWait())
-            {
-                mayRetry = true;
             }
             else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !SendErrors.ShouldRetry(socket, sent.Errno))
             {
@@ -211,12 +206,32 @@ internal sealed unsafe class ReturnSender : IDisposable
         }
     }
 
+    // Of a frame for which the uplink's queue has no room; after a wait.
+    private bool ShouldSendAgain(in ReturnFrames.Frame frame, ref int refusals)
+    {
+        if (frame.Hop is { SuperPackets: SuperPacketFate.LeavesInPart })
+        {
+            // What is sent again could be there twice, unless it is a single packet. As long as those find no room, no others are tried.
+            _doesBetterWithSingles = true;
+            return _patience.TryWait() && frame.Count == 1;
+        }
+
+        // One of them has been too large: so may be the others.
+        if (MayNeverFit(frame) && (_doesBetterWithSingles || ++refusals > RefusalsAtMost))
+            return false;
+        return _patience.TryWait();
+    }
+
+    private static bool MayNeverFit(in ReturnFrames.Frame frame) => frame is { Count: > 1, Hop.SuperPackets: SuperPacketFate.MayNeverFit };
+
     private static bool MayLeaveInPart(in ReturnFrames.Frame frame) => frame is { Count: > 1, Hop.SuperPackets: SuperPacketFate.LeavesInPart };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(ReturnFrames frames, int index, int errno)
     {
-        if (frames[index].Hop is not null && !SendErrors.IsForWantOfRoom(errno))
+        // A device that stops in the midst of a super-packet is told of as one that is down (__dev_queue_xmit in net/core/dev.c): a part may have left.
+        var mayHaveLeft = errno == LinuxError.ENETDOWN && MayLeaveInPart(frames[index]);
+        if (frames[index].Hop is not null && !SendErrors.IsForWantOfRoom(errno) && !mayHaveLeft)
             _segments!.SendAsPackets(frames, index);
         else
             frames.Drop(index, SendErrors.ReasonOf(errno));

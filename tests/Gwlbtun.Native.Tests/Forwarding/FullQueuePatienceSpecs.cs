@@ -81,15 +81,4 @@ public sealed class FullQueuePatienceSpecs
         {
         }
     }
-
-    private sealed class ManualClock : TimeProvider
-    {
-        public double NowMs { get; private set; }
-
-        public void Pass(double milliseconds) => NowMs += milliseconds;
-
-        public override long TimestampFrequency => 1_000_000_000;
-
-        public override long GetTimestamp() => (long)(NowMs * 1e6);
-    }
 }

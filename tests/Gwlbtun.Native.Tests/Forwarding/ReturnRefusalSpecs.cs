@@ -15,7 +15,7 @@ using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
 
-/// <summary>An uplink without a queue, for which the kernel takes super-packets apart: of one for which it has no room, some packets leave.</summary>
+/// <summary>Super-packets for which the uplink has no room.</summary>
 public sealed unsafe partial class ReturnRefusalSpecs
 {
     private const string Device = "tap0";
@@ -25,8 +25,11 @@ public sealed unsafe partial class ReturnRefusalSpecs
     private const int PacketBytes = 400;
     private const int SequenceOffset = 14 + 20 + 8 + 40 + 20 + 8; // behind Ethernet, IPv4, UDP, Geneve, IPv4 and UDP
 
+    // For which the kernel takes them apart: of one that finds no room, some packets leave.
+    private static readonly byte[] _header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
+
     [Fact]
-    public void Should_send_none_twice() => UplinkLab.Run(uplink =>
+    public void Should_send_none_twice_when_the_uplink_has_no_queue() => UplinkLab.Run(uplink =>
     {
         // A device that takes 100 packets until they are read: less than two frames of 64.
         var tap = OpenTap();
@@ -54,14 +57,13 @@ public sealed unsafe partial class ReturnRefusalSpecs
             reader.IsBackground = true;
             reader.Start();
 
-            var header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
             uint sent = 0;
             try
             {
                 for (var clock = Stopwatch.StartNew(); DroppedByDevice() < 10_000 && clock.Elapsed < TimeSpan.FromSeconds(10);)
                 {
                     for (; !path.Packets.IsFull; sent++)
-                        Append(path, header, sent, counters[0]);
+                        Append(path, Neighbour, Own, sent, counters[0]);
                     path.Flush();
                 }
             }
@@ -82,7 +84,46 @@ public sealed unsafe partial class ReturnRefusalSpecs
         }
     });
 
-    private static void Append(ReturnPath path, byte[] header, uint sequence, CounterBlock* counters)
+    // It counts bytes: what is too large for it would be lost for ever, unless its packets went by themselves. Also when nothing may be waited.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(14)]
+    public void Should_send_packets_by_themselves_when_together_they_are_too_large_for_the_queue(int mostMs) => UplinkLab.Run(uplink =>
+    {
+        const uint Frame = 20;
+        NetworkNamespace.Shell("sysctl -qw net.ipv6.conf.up0.disable_ipv6=1 && tc qdisc add dev up0 root handle 1: htb default 1 && tc class add dev up0 parent 1: classid 1:1 htb rate 100mbit burst 3kb && tc qdisc add dev up0 parent 1:1 bfifo limit 5kb");
+        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
+        // Nothing else is to be sent, no answer to the peer's own question either.
+        uplink.InPeer($"ip neigh replace {UplinkLab.Source} lladdr {UplinkLab.UplinkMac} dev peer0 nud permanent");
+        uplink.FindWhen(hop => hop.SuperPackets == SuperPacketFate.MayNeverFit);
+        using var socket = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Source), 6081), 1 << 20);
+        using var counters = new CounterBlocks(1);
+        double waited = 0;
+        var clock = new ManualClock();
+        FullQueuePatience patience = new(clock, milliseconds =>
+        {
+            waited += milliseconds;
+            clock.Pass(milliseconds);
+            Poll.Sleep(milliseconds);
+        });
+        while (waited < FullQueuePatience.MostMs - mostMs && patience.TryWait())
+        {
+        }
+        waited = 0;
+        using var path = ReturnPath.Open(socket, uplink.Hops, joins: true, patience);
+
+        // A frame a path. What the first one finds out, after five waits, holds for the others.
+        var before = SentBy("up0");
+        for (uint sequence = 0; sequence < Frame * Paths; sequence++)
+            Append(path, UplinkLab.Peer, UplinkLab.Source, sequence, counters[0]);
+        path.Flush();
+
+        var dropped = counters[0]->Drops(DropReason.SendQueueFull);
+        Assert.True(SpinWait.SpinUntil(() => SentBy("up0") - before == (Frame * Paths) - dropped, TimeSpan.FromSeconds(10)), $"{SentBy("up0") - before} sent, {dropped} dropped, {waited} ms waited");
+        Assert.InRange(dropped, 0ul, mostMs == 0 ? (Frame * Paths) - 1 : 0);
+    });
+
+    private static void Append(ReturnPath path, string neighbour, string own, uint sequence, CounterBlock* counters)
     {
         var payload = new byte[PacketBytes];
         BinaryPrimitives.WriteUInt32BigEndian(payload, sequence);
@@ -90,12 +131,16 @@ public sealed unsafe partial class ReturnRefusalSpecs
         var start = path.Packets.Next;
         packet.CopyTo(new Span<byte>(start, packet.Length));
         path.Packets.Take(packet.Length);
-        path.Append(start, packet.Length, header, new OuterPath(UplinkLab.Address(Neighbour), UplinkLab.Address(Own), (ushort)(40_001 + sequence % Paths)), counters);
+        path.Append(start, packet.Length, _header, new OuterPath(UplinkLab.Address(neighbour), UplinkLab.Address(own), (ushort)(40_001 + sequence % Paths)), counters);
     }
 
-    // The twelfth number behind the name (proc_pid_net(5)).
-    private static ulong DroppedByDevice() => ulong.Parse(
-        File.ReadLines("/proc/thread-self/net/dev").Single(line => line.Contains(Device + ":", StringComparison.Ordinal)).Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[11],
+    private static ulong SentBy(string device) => Statistic(device, 9);
+
+    private static ulong DroppedByDevice() => Statistic(Device, 11);
+
+    // The numbers behind the name, from 0 (proc_pid_net(5)).
+    private static ulong Statistic(string device, int index) => ulong.Parse(
+        File.ReadLines("/proc/thread-self/net/dev").Single(line => line.Contains(device + ":", StringComparison.Ordinal)).Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[index],
         CultureInfo.InvariantCulture);
 
     private static int OpenTap()
