@@ -8,9 +8,9 @@ namespace Gwlbtun.Actors.Receiving;
 /// <param name="At">When, since the machine's start.</param>
 /// <param name="Cores">The cores that this process may run on.</param>
 /// <param name="CoreCount">How many these are.</param>
-/// <param name="Carriers">The tunnel threads that carry receive threads, and how long each has run.</param>
+/// <param name="Carriers">The tunnel threads that carry receive threads, and how long each has run; null for one that is no more.</param>
 /// <param name="Receivers">The receive threads, and how many packets each has received.</param>
-internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount, IReadOnlyDictionary<object, TimeSpan> Carriers, IReadOnlyDictionary<object, ulong> Receivers)
+internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount, IReadOnlyDictionary<object, TimeSpan?> Carriers, IReadOnlyDictionary<object, ulong> Receivers)
 {
     private static readonly IReadOnlyList<int> _cores = CpuAffinity.Allowed();
 
@@ -27,12 +27,13 @@ internal sealed record LoadLook(TimeSpan At, ProcessorTimes Cores, int CoreCount
     {
         if (!AreSame(Carriers, before.Carriers) || !AreSame(Receivers, before.Receivers))
             return null;
-        if (Carriers.Any(carrier => carrier.Value == TimeSpan.Zero || carrier.Value < before.Carriers[carrier.Key]))
+        var ran = Carriers.Select(carrier => carrier.Value - before.Carriers[carrier.Key]).ToList();
+        if (ran.Any(time => time is null || time < TimeSpan.Zero))
             return null;
         var elapsed = At - before.At;
         return new(
             Cores.IdleShareSince(before.Cores) * CoreCount,
-            [.. Carriers.Select(carrier => (carrier.Value - before.Carriers[carrier.Key]) / elapsed)],
+            [.. ran.Select(time => time!.Value / elapsed)],
             Receivers.Sum(receiver => (double)(receiver.Value - before.Receivers[receiver.Key])) / elapsed.TotalSeconds);
     }
 

@@ -99,17 +99,18 @@ internal sealed class WidthTrial
         return isEnough;
     }
 
-    /// <summary>A time without trials, twice as long each time.</summary>
+    /// <summary>A time without trials, twice as long each time; a fifth of it when that is urgent.</summary>
     private sealed class Rest
     {
         private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(10);
         private static readonly TimeSpan _longest = TimeSpan.FromMinutes(1);
-        private static readonly TimeSpan _urgent = TimeSpan.FromSeconds(2);
+
+        private const int Urgent = 5;
 
         private TimeSpan _length;
         private TimeSpan _since;
 
-        public bool IsOver(TimeSpan now, bool isUrgent = false) => now - _since >= (isUrgent && _length > _urgent ? _urgent : _length);
+        public bool IsOver(TimeSpan now, bool isUrgent = false) => now - _since >= (isUrgent ? _length / Urgent : _length);
 
         public void Begin(TimeSpan now)
         {

@@ -13,8 +13,8 @@ public static class ThreadTime
 
     /// <summary>Reads it.</summary>
     /// <param name="threadId">The kernel's thread ID.</param>
-    /// <returns>In steps of 10 ms; zero for a thread that is no more.</returns>
-    public static TimeSpan Read(int threadId)
+    /// <returns>In steps of 10 ms; null for a thread that is no more.</returns>
+    public static TimeSpan? Read(int threadId)
     {
         string line;
         try
@@ -23,7 +23,7 @@ public static class ThreadTime
         }
         catch (IOException)
         {
-            return TimeSpan.Zero;
+            return null;
         }
 
         // The name, in brackets, may have spaces and brackets itself.

@@ -50,12 +50,7 @@ public sealed class LoadFollowerSpecs : IDisposable
         Assert.Equal([2, 1], _crew.Moves);
         Assert.DoesNotContain(nameof(LookForRest), _timers.Names);
         _follower.OnMoved();
-        _crew.Pass(seconds: 9);
-        _follower.OnBacklog();
-        Assert.False(_timers.Take(nameof(LookAtLoad)));
-        _crew.Pass(seconds: 1);
-        _follower.OnBacklog();
-        Assert.True(_timers.Take(nameof(LookAtLoad)));
+        AssertLooksAgainAfter(seconds: 10);
     }
 
     [Theory]
@@ -128,9 +123,55 @@ public sealed class LoadFollowerSpecs : IDisposable
 
         Assert.Equal([2, 1], _crew.Moves);
         _follower.OnMoved();
-        _crew.Pass(seconds: 1);
+        AssertLooksAgainAfter(seconds: 1);
+    }
+
+    [Fact]
+    public void Should_draw_no_conclusions_when_a_thread_ends_during_a_trial()
+    {
+        _crew.OthersRan = _ => null;
+        Spread(before: 100, after: 150);
+
+        Assert.Equal([2, 1], _crew.Moves);
+        _follower.OnMoved();
+        AssertLooksAgainAfter(seconds: 1);
+    }
+
+    [Fact]
+    public void Should_draw_conclusions_although_a_thread_has_yet_to_run()
+    {
+        _crew.OthersRan = _ => TimeSpan.Zero;
+        Spread(before: 100, after: 101);
+
+        Assert.Equal([2, 1], _crew.Moves);
+        _follower.OnMoved();
+        AssertLooksAgainAfter(seconds: 10);
+    }
+
+    [Fact]
+    public void Should_try_again_sooner_while_packets_wait_in_a_socket_and_less_often_each_time()
+    {
+        _crew.IsAnyBehind = true;
+        foreach (int seconds in new[] { 2, 4, 8, 12, 12 })
+        {
+            Spread(before: 100, after: 101);
+            Assert.Equal(1, _seating.Width);
+            _follower.OnMoved();
+            AssertLooksAgainAfter(seconds);
+        }
+    }
+
+    [Fact]
+    public void Should_stay_spread_when_no_packets_wait_any_longer()
+    {
+        _crew.IsAnyBehind = true;
         _follower.OnBacklog();
-        Assert.True(_timers.Take(nameof(LookAtLoad)));
+        Look(packets: 100, busy: 1, idleCores: 2);
+        _follower.OnMoved();
+        _crew.IsAnyBehind = false;
+        Look(packets: 101, busy: 1, idleCores: 2);
+
+        Assert.Equal(2, _seating.Width);
     }
 
     [Fact]
@@ -182,6 +223,16 @@ public sealed class LoadFollowerSpecs : IDisposable
         Look(after, busy: 1, idleCores: 2);
     }
 
+    private void AssertLooksAgainAfter(int seconds)
+    {
+        _crew.Pass(seconds - 1);
+        _follower.OnBacklog();
+        Assert.False(_timers.Take(nameof(LookAtLoad)));
+        _crew.Pass(seconds: 1);
+        _follower.OnBacklog();
+        Assert.Contains(nameof(LookAtLoad), _timers.Names);
+    }
+
     // What is there to be seen since the last look.
     private void Look(int packets, double busy, double idleCores)
     {
@@ -207,7 +258,10 @@ public sealed class LoadFollowerSpecs : IDisposable
 
         public TimeSpan ProcessTime { get; private set; }
 
-        public bool IsAnyBehind => false;
+        public bool IsAnyBehind { get; set; }
+
+        // The carriers but the first.
+        public Func<TimeSpan, TimeSpan?> OthersRan { get; set; } = ran => ran;
 
         public void Pass(int seconds) => Now += TimeSpan.FromSeconds(seconds);
 
@@ -228,7 +282,7 @@ public sealed class LoadFollowerSpecs : IDisposable
 
         public LoadLook? TryLook(int carriers) => IsBlind
             ? null
-            : new LoadLook(Now, _cores, Cores, _carriers.Take(carriers).ToDictionary(carrier => carrier, _ => _ran), new Dictionary<object, ulong> { [Receiver] = _packets });
+            : new LoadLook(Now, _cores, Cores, _carriers.Take(carriers).ToDictionary(carrier => carrier, carrier => carrier == _carriers[0] ? _ran : OthersRan(_ran)), new Dictionary<object, ulong> { [Receiver] = _packets });
 
         public void TellSharers(int width)
         {

@@ -42,12 +42,13 @@ public sealed class WidthTrialSpecs
     }
 
     [Fact]
-    public void Should_try_again_soon_when_packets_wait()
+    public void Should_try_again_sooner_while_packets_wait()
     {
-        for (int n = 0; n < 4; n++)
-            Try(isWider: true, gain: 1);
-
-        AssertRests(2, () => _trial.MayWiden(_now, isBehind: true));
+        foreach (int seconds in (int[])[2, 4, 8, 12, 12])
+        {
+            Assert.False(Try(isWider: true, gain: 1, wasBehind: true, isBehind: true));
+            AssertRests(seconds, () => _trial.MayWiden(_now, isBehind: true));
+        }
     }
 
     [Fact]
