@@ -6,7 +6,7 @@ namespace Gwlbtun.Comparison.CommandLine;
 /// <summary>Measures, saves what there is however that ends, and says what it is worth.</summary>
 internal static class ReportedRun
 {
-    /// <summary>The exit code when ours lost nothing in a closed loop and got nothing wrong.</summary>
+    /// <summary>The exit code when ours lost nothing and got nothing wrong.</summary>
     public const int Good = 0;
 
     /// <summary>The exit code when it did, or failed.</summary>
@@ -24,7 +24,7 @@ internal static class ReportedRun
     public static int Run(BenchmarkReport report, string folder, Action measure, TextWriter output, TextWriter errors)
     {
         bool isWhole = Try(measure, errors);
-        // An earlier report is worth more than one of nothing.
+        // An earlier report is worth more than one of nothing, unless that says why there is nothing.
         if (isWhole || report.Cases.Count > 0)
             isWhole &= Try(() => Save(report, folder, output), errors);
         foreach (string objection in report.Objections)

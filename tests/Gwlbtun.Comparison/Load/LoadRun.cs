@@ -159,12 +159,15 @@ internal sealed class LoadRun : IDisposable
     private void Drain()
     {
         long lastProgress = Now();
-        while (Outstanding + _givenUp > 0 && Now() - lastProgress < Nanoseconds(_drain) && !_stop.IsCancellationRequested)
+        while (Outstanding + _givenUp > 0 && !_stop.IsCancellationRequested)
         {
+            // Looked at last: what came while this process did not run is there.
             if (Receive() > 0)
                 lastProgress = Now();
-            else
+            else if (Now() - lastProgress < Nanoseconds(_drain))
                 _readiness.Wait(_idleWait);
+            else
+                break;
         }
     }
 

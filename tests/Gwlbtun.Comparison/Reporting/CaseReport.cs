@@ -31,14 +31,14 @@ internal sealed record CaseReport(
     public double? Ratio(Metric metric) =>
         Runs.TryGetValue(Subject.Peer, out IReadOnlyList<Measurement>? peer) ? Statistics.PairedRatio(Runs[Subject.Ours], peer, metric) : null;
 
-    /// <summary>What speaks against our runs, disturbed or not: a closed loop loses nothing, and nothing ever comes back wrong.</summary>
+    /// <summary>What speaks against our runs, disturbed or not: no case asks for more than can be carried, so nothing is lost, and nothing comes back wrong.</summary>
     public IEnumerable<string> Objections()
     {
         IReadOnlyList<Measurement> ours = [.. Runs[Subject.Ours], .. Disturbed[Subject.Ours]];
         string where = $"{Label}: ";
         foreach (Measurement run in ours.Where(run => run.Failure is not null))
             yield return where + run.Failure;
-        if (Case.Rate is null && ours.Sum(run => run.Lost) is > 0 and var lost)
+        if (ours.Sum(run => run.Lost) is > 0 and var lost)
             yield return where + $"{lost} packets lost{Listed(": ", LossSitesOf(ours))}";
         if (ours.Sum(run => run.Wrong) is > 0 and var wrong)
             yield return where + $"{wrong} packets wrong: " + FaultsOf(ours);

@@ -142,12 +142,15 @@ internal sealed class Blaster : IDisposable
     private void Drain()
     {
         long lastProgress = Now();
-        while (_traffic.Sent > _traffic.Returned + _traffic.Refused && Now() - lastProgress < Nanoseconds(_options.Drain))
+        while (_traffic.Sent > _traffic.Returned + _traffic.Refused)
         {
+            // Looked at last: what came while this process did not run is there.
             if (Receive() > 0)
                 lastProgress = Now();
-            else
+            else if (Now() - lastProgress < Nanoseconds(_options.Drain))
                 _readiness.Wait(_idleWait);
+            else
+                break;
         }
 
         _channel.JudgeStrays();
