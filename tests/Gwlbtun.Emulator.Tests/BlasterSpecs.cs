@@ -177,9 +177,9 @@ public class BlasterSpecs
     [Fact]
     public void Should_give_a_flow_a_new_cookie_when_it_was_idle_too_long() => Sandbox.Run(() =>
     {
-        // One packet every 100 ms, and an idle time-out below that.
-        BlastOptions slow = new() { Flows = 1, Packets = 4, Rate = 10 };
-        (BlastResult result, LoadBalancer after) = Blast(slow, _loadBalancer with { OtherIdle = TimeSpan.FromMilliseconds(50) });
+        // One packet every 200 ms, and an idle time-out far below that: one that is late brings the next one nearer.
+        BlastOptions slow = new() { Flows = 1, Packets = 4, Rate = 5 };
+        (BlastResult result, LoadBalancer after) = Blast(slow, _loadBalancer with { OtherIdle = TimeSpan.FromMilliseconds(20) });
 
         Assert.Equal((4, 4), (result.Sent, result.Returned));
         Assert.Equal(4, after.Metrics.NewFlowCount);

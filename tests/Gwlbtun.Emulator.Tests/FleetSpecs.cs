@@ -25,8 +25,11 @@ public class FleetSpecs
         Rate = 4_000,
         Packets = Packets,
         Lifetime = 10,
-        Drain = TimeSpan.FromMilliseconds(200),
+        Drain = TimeSpan.FromSeconds(2),
     };
+
+    // Where some are lost.
+    private static readonly BlastOptions _short = _options with { Drain = TimeSpan.FromMilliseconds(200) };
 
     [Fact]
     public void Should_carry_flows_that_begin_and_end_over_all_targets() => Sandbox.Run(() =>
@@ -69,7 +72,7 @@ public class FleetSpecs
     [Fact]
     public void Should_lose_what_is_sent_to_a_dead_target_and_nothing_else() => Sandbox.Run(() =>
     {
-        Run run = new(_options, _loadBalancer, (_, stop) => stop());
+        Run run = new(_short, _loadBalancer, (_, stop) => stop());
         TargetCounts[] after = run.Ledger.Phases[1].Targets;
         Assert.True(after[1].Lost > 0);
         // What the target had not read yet when it died was sent before.
@@ -97,7 +100,7 @@ public class FleetSpecs
             };
 
         // Flows that go on: what is returned twice is of one that is still there.
-        Run run = new(_options with { Lifetime = null }, _loadBalancer, play: Play);
+        Run run = new(_short with { Lifetime = null }, _loadBalancer, play: Play);
         Assert.Equal(new Dictionary<string, long> { [expected] = 1 }, run.Result.Judgements.Faults().Where(found => found.Value != 0).ToDictionary());
         Assert.Equal(fault == "twice" ? 0 : 1, run.Result.Lost);
     });

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests;
 
 /// <summary>An uplink whose queue is shorter than a burst of packets that return together, and that has room again within milliseconds.</summary>
+[Collection(Alone.Name)]
 public sealed class FullUplinkSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const int Burst = 64;

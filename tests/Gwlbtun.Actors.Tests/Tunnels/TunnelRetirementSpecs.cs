@@ -63,8 +63,11 @@ public sealed class TunnelRetirementSpecs : GatewayKit
     [Fact]
     public async Task Should_count_the_drops_of_endpoints_that_are_gone()
     {
-        await StartAsync(environment: [_idleSoon, ("GWLBTUN_TUNNEL_HOLD_PACKETS_PER_ENI", "1"), ("GWLBTUN_HOOKS_CREATE", "sleep 0.2 #")]);
+        using var gate = new HookGate();
+        await StartAsync(create: $"read go < {gate.Path}", environment: [_idleSoon, ("GWLBTUN_TUNNEL_HOLD_PACKETS_PER_ENI", "1")]);
         Send(4);
+        await ReportAsync(report => report.Drops[DropReason.HoldOverflow] == 3);
+        gate.Open();
         await CreatedAsync();
 
         await IdleAsync("destroyed: idle");

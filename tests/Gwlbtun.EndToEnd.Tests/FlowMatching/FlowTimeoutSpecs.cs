@@ -47,7 +47,7 @@ public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(o
     [Fact]
     public async Task Should_remember_flows_that_packets_of_either_direction_use()
     {
-        var gwlbtun = await StartWithAsync(Sink, "flows.idle-timeout { tcp = 1s, udp = 1s, other = 1s }");
+        var gwlbtun = await StartWithAsync(Sink, "flows.idle-timeout { tcp = 2s, udp = 2s, other = 2s }");
         GwlbFlow[] received = [new(Eni, 1), new(Eni, 2, IsV6: true)], returned = [new(Eni, 3), new(Eni, 4, IsV6: true, InnerPackets.Tcp)], idle = [new(Eni, 5), new(Eni, 6, IsV6: true)];
         await LearnAsync([.. received.Concat(returned).Concat(idle).Select(flow => (flow, flow.Packet(0)))]);
         JsonElement report = default;

@@ -165,7 +165,7 @@ public sealed class OffloadMixSpecs(ITestOutputHelper output) : ApplianceSpecs(o
     private async Task<long> BlastAsync(int endpoints, string arguments)
     {
         var summary = await EmulatorProcess.BlastAsync(
-            Lab, Folder, ["--enis", $"{endpoints}", .. arguments.Split(' '), "--packets", $"{Packets}", "--window", "256", "--drain", "0.2", "--max-loss", "0"]);
+            Lab, Folder, ["--enis", $"{endpoints}", .. arguments.Split(' '), "--packets", $"{Packets}", "--window", "256", "--drain", "2", "--max-loss", "0"]);
         Assert.Equal(0, summary.GetProperty("lost").GetInt64());
         var returned = summary.GetProperty("returned").GetInt64();
         Assert.True(returned >= Packets, $"{summary}");
