@@ -13,7 +13,7 @@ cd "$(dirname "$0")" || exit 1
 for word in "$@"; do
   case $word in
     -*)
-      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' test.sh
       [ "$word" = --help ] || [ "$word" = -h ]
       exit
       ;;
@@ -106,7 +106,7 @@ for project in tests/*.Tests; do
     [[ $name == *"$word"* ]] || continue
   fi
   if [[ $name == *Comparison* ]]; then
-    # Mostly waits for the runs that it starts, and minds no company: no figure of theirs is judged.
+    # Mostly waits for the runs that it starts: that none of their packets gets lost is judged, and how fast they are is not.
     run "$project" >"$results/$name.log" 2>&1 &
     beside=$name beside_process=$!
     continue

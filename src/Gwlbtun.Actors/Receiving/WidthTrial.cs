@@ -120,7 +120,8 @@ internal sealed class WidthTrial
 
         public void BeginLonger(TimeSpan now)
         {
-            var longer = 2 * _length;
+            // After a long time without any it is another load.
+            var longer = now - _since > 2 * _longest ? _shortest : 2 * _length;
             _length = longer < _shortest ? _shortest : longer > _longest ? _longest : longer;
             _since = now;
         }

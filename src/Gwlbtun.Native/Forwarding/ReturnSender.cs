@@ -30,7 +30,11 @@ internal sealed unsafe class ReturnSender : IDisposable
     private readonly FullQueuePatience _patience;
     private readonly SegmentSender? _segments;
     private readonly ushort _genevePort;
+
+    // What the present call has found out.
     private bool _doesBetterWithSingles;
+    private bool _isTooLarge;
+    private bool _standsStill;
 
     private ReturnSender(RawSocket? raw, PacketSocket? packet, UdpSocket receiveSocket, FullQueuePatience patience)
     {
@@ -43,7 +47,7 @@ internal sealed unsafe class ReturnSender : IDisposable
             return;
         _segments = new(raw, packet, patience, _genevePort);
         // Walked once now: the first full buffer must find nothing left to bind, which allocates, on a data thread.
-        _ = SendErrors.ShouldRetry(raw.Handle, LinuxError.EAGAIN);
+        _ = SendErrors.ShouldRetry(raw.Handle, LinuxError.EAGAIN, out _);
     }
 
     /// <summary>Whether it sends through bound sockets, for want of CAP_NET_RAW.</summary>
@@ -73,7 +77,7 @@ internal sealed unsafe class ReturnSender : IDisposable
     /// <returns>False when packets that were to leave together have found no room so: each should leave by itself for a while.</returns>
     public bool TrySend(ReturnFrames frames)
     {
-        _doesBetterWithSingles = false;
+        _doesBetterWithSingles = _isTooLarge = _standsStill = false;
         for (var frame = 0; frame < frames.Count; frame++)
             AddMessage(frames, frames[frame]);
         if (_raw is null)
@@ -180,6 +184,7 @@ internal sealed unsafe class ReturnSender : IDisposable
                 first += sent.Value;
                 mayRetry = true;
                 refusals = 0;
+                _standsStill = false;
             }
             else if (sent.Errno == LinuxError.ENOBUFS && ShouldSendAgain(frames[first], ref refusals))
             {
@@ -188,22 +193,27 @@ internal sealed unsafe class ReturnSender : IDisposable
             else if (sent.Errno == LinuxError.ENOBUFS && MayNeverFit(frames[first]))
             {
                 _segments!.SendAsFrames(frames, first++);
-                _doesBetterWithSingles = true;
                 refusals = 0;
             }
-            else if (!mayRetry || frames[first].Hop is not null && sent.Errno != LinuxError.EAGAIN || !SendErrors.ShouldRetry(socket, sent.Errno))
+            else if (!mayRetry || !ShouldRetry(frames[first], socket, sent.Errno, out mayRetry))
             {
                 // The error speaks of the first packet alone: the others go on.
                 GiveUp(frames, first++, sent.Errno);
                 mayRetry = true;
                 refusals = 0;
             }
-            else
-            {
-                // Once: but for a buffer that empties, for which each wait has a bound of its own.
-                mayRetry = sent.Errno == LinuxError.EAGAIN;
-            }
         }
+    }
+
+    // After an error that is not for want of room in the uplink's queue; waits for a full send buffer, but not again for one that does not empty.
+    private bool ShouldRetry(in ReturnFrames.Frame frame, int socket, int errno, out bool mayRetry)
+    {
+        mayRetry = false;
+        if (errno == LinuxError.EAGAIN ? _standsStill : frame.Hop is not null)
+            return false;
+        var shouldRetry = SendErrors.ShouldRetry(socket, errno, out mayRetry);
+        _standsStill = errno == LinuxError.EAGAIN && !mayRetry;
+        return shouldRetry;
     }
 
     // Of a frame for which the uplink's queue has no room; after a wait.
@@ -216,10 +226,12 @@ internal sealed unsafe class ReturnSender : IDisposable
             return _patience.TryWait() && frame.Count == 1;
         }
 
-        // One of them has been too large: so may be the others.
-        if (MayNeverFit(frame) && (_doesBetterWithSingles || ++refusals > RefusalsAtMost))
-            return false;
-        return _patience.TryWait();
+        if (!MayNeverFit(frame))
+            return _patience.TryWait();
+        // Where one of them is too large, so may be the others.
+        _isTooLarge |= ++refusals > RefusalsAtMost;
+        _doesBetterWithSingles |= _isTooLarge;
+        return !_isTooLarge && _patience.TryWait();
     }
 
     private static bool MayNeverFit(in ReturnFrames.Frame frame) => frame is { Count: > 1, Hop.SuperPackets: SuperPacketFate.MayNeverFit };
@@ -229,9 +241,7 @@ internal sealed unsafe class ReturnSender : IDisposable
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveUp(ReturnFrames frames, int index, int errno)
     {
-        // A device that stops in the midst of a super-packet is told of as one that is down (__dev_queue_xmit in net/core/dev.c): a part may have left.
-        var mayHaveLeft = errno == LinuxError.ENETDOWN && MayLeaveInPart(frames[index]);
-        if (frames[index].Hop is not null && !SendErrors.IsForWantOfRoom(errno) && !mayHaveLeft)
+        if (frames[index].Hop is not null && !SendErrors.IsForWantOfRoom(errno))
             _segments!.SendAsPackets(frames, index);
         else
             frames.Drop(index, SendErrors.ReasonOf(errno));

@@ -71,7 +71,7 @@ internal sealed unsafe class SegmentSender(RawSocket raw, PacketSocket? packet, 
                 : SendBatch.SendAlone(socket, pieces, 2, destination);
             if (!sent.IsError)
                 return 0;
-            if (sent.Errno == LinuxError.ENOBUFS ? !patience.TryWait() : !mayRetry || !SendErrors.ShouldRetry(socket, sent.Errno))
+            if (sent.Errno == LinuxError.ENOBUFS ? !patience.TryWait() : !mayRetry || !SendErrors.ShouldRetry(socket, sent.Errno, out _))
                 return sent.Errno;
             mayRetry = sent.Errno == LinuxError.ENOBUFS;
         }

@@ -20,15 +20,14 @@ internal static class SendErrors
     /// <summary>
     /// Whether to send the same once more; waits for a full send buffer. An error may also be an older packet's (an ICMP message that came for it): then the same send now works.
     /// </summary>
+    /// <param name="socket">Where it was sent.</param>
+    /// <param name="errno">Why it was not.</param>
+    /// <param name="mayRetry">Whether to ask again if it fails again: the send buffer empties. (It counts as having room when half of it is free; a slow link takes longer for that.)</param>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public static bool ShouldRetry(int socket, int errno)
+    public static bool ShouldRetry(int socket, int errno, out bool mayRetry)
     {
         SocketOption.DiscardErrors(socket);
-        return errno switch
-        {
-            LinuxError.EMSGSIZE => false,
-            LinuxError.EAGAIN => Poll.WaitWritable(socket, FullBufferWaitMs),
-            _ => true,
-        };
+        mayRetry = errno == LinuxError.EAGAIN && Poll.WaitWritable(socket, FullBufferWaitMs);
+        return errno != LinuxError.EMSGSIZE;
     }
 }

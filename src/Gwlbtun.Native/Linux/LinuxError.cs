@@ -51,9 +51,6 @@ public readonly record struct LinuxError(int Number)
     /// <summary>EADDRINUSE, 98: the port is taken.</summary>
     public const int EADDRINUSE = 98;
 
-    /// <summary>ENETDOWN, 100: the interface is down, or has stopped in the midst of a send.</summary>
-    public const int ENETDOWN = 100;
-
     /// <summary>ENOBUFS, 105: no buffer space.</summary>
     public const int ENOBUFS = 105;
 

@@ -12,8 +12,8 @@ internal enum SuperPacketFate
     MayNeverFit,
 
     /// <summary>
-    /// What the device still has room for leaves, and the rest is dropped. That may be told or not (seen with Linux 6.18: not): what is sent again may be there twice. It is sent
-    /// nevertheless, for without a queue a device is full for moments only.
+    /// What the device still has room for leaves, and the rest is dropped. That may be told or not (seen with Linux 6.18: not): none is sent again, for it could be there twice.
+    /// Super-packets are used there nevertheless, for without a queue a device is full for moments only.
     /// </summary>
     LeavesInPart,
 
@@ -28,8 +28,9 @@ internal static class SuperPacketFates
     public static SuperPacketFate Of(LinkMessage link) => link.Queueing switch
     {
         LinkMessage.NoQueue => IsTakenWholeBy(link) ? SuperPacketFate.RefusedWhole : SuperPacketFate.LeavesInPart,
-        // They take apart what is larger than a burst, queue what fits, and call that a success (tbf_segment in net/sched/sch_tbf.c, taprio_enqueue in sch_taprio.c).
-        "tbf" or "taprio" => SuperPacketFate.TakenApart,
+        // They take apart what is larger than a burst, queue what fits, and call that a success (tbf_segment in net/sched/sch_tbf.c, taprio_enqueue in sch_taprio.c), or tell of
+        // the last part alone (dualpi2_qdisc_enqueue in sch_dualpi2.c).
+        "tbf" or "taprio" or "dualpi2" => SuperPacketFate.TakenApart,
         // What a queue has accepted waits there, also after it was taken apart for the device. These count packets, and a super-packet as one.
         "mq" or "pfifo_fast" or "pfifo" or "fq_codel" or "fq" => SuperPacketFate.RefusedWhole,
         _ => SuperPacketFate.MayNeverFit,

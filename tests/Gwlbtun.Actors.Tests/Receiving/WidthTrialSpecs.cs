@@ -42,6 +42,17 @@ public sealed class WidthTrialSpecs
     }
 
     [Fact]
+    public void Should_begin_with_the_shortest_rest_again_after_a_long_time()
+    {
+        for (int n = 0; n < 4; n++)
+            Assert.False(Try(isWider: true, gain: 1));
+        _now += TimeSpan.FromMinutes(3);
+
+        Assert.False(Try(isWider: true, gain: 1));
+        AssertRests(10, () => _trial.MayWiden(_now, isBehind: false));
+    }
+
+    [Fact]
     public void Should_try_again_sooner_while_packets_wait()
     {
         foreach (int seconds in (int[])[2, 4, 8, 12, 12])

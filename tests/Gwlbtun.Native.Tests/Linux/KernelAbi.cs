@@ -101,7 +101,6 @@ internal static class KernelAbi
         ("LinuxError.EINVAL", "EINVAL"),
         ("LinuxError.EIO", "EIO"),
         ("LinuxError.EMSGSIZE", "EMSGSIZE"),
-        ("LinuxError.ENETDOWN", "ENETDOWN"),
         ("LinuxError.ENOBUFS", "ENOBUFS"),
         ("LinuxError.ENODEV", "ENODEV"),
         ("LinuxError.ENOENT", "ENOENT"),
