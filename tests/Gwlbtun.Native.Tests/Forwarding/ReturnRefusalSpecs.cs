@@ -124,6 +124,27 @@ public sealed unsafe partial class ReturnRefusalSpecs
         Assert.InRange(dropped, 0ul, mostMs == 0 ? (Frame * Paths) - 1 : 0);
     });
 
+    // The kernel says that it has room when half of it is free, which takes longer than a thread waits at once.
+    [Fact]
+    public void Should_lose_none_when_a_slow_link_lets_the_send_buffer_be_full() => UplinkLab.Run(uplink =>
+    {
+        const int MoreThanTheBuffer = 48 << 20;
+        NetworkNamespace.Shell("tc qdisc add dev up0 root handle 1: htb default 1 && tc class add dev up0 parent 1: classid 1:1 htb rate 400mbit && tc qdisc add dev up0 parent 1:1 pfifo limit 100000");
+        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
+        uplink.FindWhen(hop => hop.SuperPackets == SuperPacketFate.MayNeverFit);
+        using var socket = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Source), 6081), 1 << 20);
+        using var counters = new CounterBlocks(1);
+        using var path = ReturnPath.Open(socket, uplink.Hops, joins: true);
+
+        for (uint sequence = 0; sequence < MoreThanTheBuffer / PacketBytes; path.Flush())
+        {
+            for (; !path.Packets.IsFull; sequence++)
+                Append(path, UplinkLab.Peer, UplinkLab.Source, sequence, counters[0]);
+        }
+
+        Assert.Equal(0ul, counters[0]->Drops(DropReason.SendQueueFull));
+    });
+
     private static void Append(ReturnPath path, string neighbour, string own, uint sequence, CounterBlock* counters)
     {
         var payload = new byte[PacketBytes];
