@@ -145,7 +145,7 @@ public abstract partial class DataThread : IDisposable
         {
             if (Core is { } core)
                 CpuAffinity.PinCurrentThread(core);
-            _precedence.Start();
+            _precedence.Start(Environment.TickCount64);
             _threadId = CpuAffinity.CurrentThreadId();
             if (_startsAsRider)
                 _leftCarrier.Wait();
@@ -176,7 +176,7 @@ public abstract partial class DataThread : IDisposable
             Volatile.Write(ref _rounds, _rounds + 1);
             TakeTurn(-1);
             GiveRidersTurns();
-            if (_precedence.TryEndWindow(out var areFew))
+            if (_precedence.TryEndWindow(Environment.TickCount64, out var areFew))
                 _precedence.Adapt(areFew || IsAnyBehind());
             Volatile.Write(ref _allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             // One that is to stop has no turn left that would notice it on a carrier.

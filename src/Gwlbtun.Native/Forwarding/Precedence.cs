@@ -11,7 +11,9 @@ internal sealed class Precedence(int nice)
 {
     // Datagrams received and packets read from devices in a second, by all threads that share the load: what is merged counts once, what is returned at both ends.
     private const long Many = 100_000;
-    private const long WindowMs = 10;
+
+    /// <summary>For how long packets are counted before it is looked at anew, in milliseconds.</summary>
+    internal const long WindowMs = 10;
 
     private long _taken;
     private long _windowStart;
@@ -28,9 +30,10 @@ internal sealed class Precedence(int nice)
     }
 
     /// <summary>Takes precedence, if so wished and allowed; a nice value that gives none stays in force for good.</summary>
-    public void Start()
+    /// <param name="nowMs">The time in milliseconds, by any clock that goes on.</param>
+    public void Start(long nowMs)
     {
-        _windowStart = Environment.TickCount64;
+        _windowStart = nowMs;
         _without = NiceValue.Get();
         // If it is refused now it is for good: the program's start has warned of it.
         _isTaken = nice != 0 && !NiceValue.Set(nice).IsError && nice < _without;
@@ -41,19 +44,19 @@ internal sealed class Precedence(int nice)
     public void Note(int taken) => _taken += taken;
 
     /// <summary>Whether it is time to look at it anew; asked for after every turn.</summary>
+    /// <param name="nowMs">The time in milliseconds.</param>
     /// <param name="areFew">Whether packets have been few since the last time.</param>
-    public bool TryEndWindow(out bool areFew)
+    public bool TryEndWindow(long nowMs, out bool areFew)
     {
         areFew = false;
         if (!_mayTake)
             return false;
-        var now = Environment.TickCount64;
-        var elapsed = now - _windowStart;
+        var elapsed = nowMs - _windowStart;
         if (elapsed < WindowMs)
             return false;
         areFew = _taken * 1000 * _sharers < Many * elapsed;
         _taken = 0;
-        _windowStart = now;
+        _windowStart = nowMs;
         return true;
     }
 

@@ -4,9 +4,11 @@ using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
 
-/// <summary>Real threads, and what the kernel says of them. Needs CAP_SYS_NICE.</summary>
+/// <summary>Real threads, and what the kernel says of them; what time it is, the test says. Needs CAP_SYS_NICE.</summary>
 public sealed class PrecedenceSpecs
 {
+    private long _nowMs = 1_000;
+
     [Fact]
     public void Should_go_first_while_packets_are_few_only()
     {
@@ -68,15 +70,14 @@ public sealed class PrecedenceSpecs
         var seen = OnAThread(nice, precedence =>
         {
             precedence.Note(1_000_000);
-            var end = Environment.TickCount64 + 20;
-            SpinWait.SpinUntil(() => precedence.TryEndWindow(out _) || Environment.TickCount64 > end);
+            Assert.False(precedence.TryEndWindow(_nowMs + (2 * Precedence.WindowMs), out _));
             return NiceOfThisThread();
         });
 
         Assert.Equal(nice, seen);
     }
 
-    private static T OnAThread<T>(int nice, Func<Precedence, T> use, int before = 0)
+    private T OnAThread<T>(int nice, Func<Precedence, T> use, int before = 0)
     {
         T? seen = default;
         var thread = new Thread(() =>
@@ -84,7 +85,7 @@ public sealed class PrecedenceSpecs
             if (before != 0)
                 NiceValue.Set(before).OrThrow("set a nice value");
             var precedence = new Precedence(nice);
-            precedence.Start();
+            precedence.Start(_nowMs);
             seen = use(precedence);
         });
         thread.Start();
@@ -93,10 +94,11 @@ public sealed class PrecedenceSpecs
     }
 
     // Answers whether packets were few.
-    private static bool NextWindow(Precedence precedence)
+    private bool NextWindow(Precedence precedence)
     {
-        var areFew = false;
-        SpinWait.SpinUntil(() => precedence.TryEndWindow(out areFew));
+        Assert.False(precedence.TryEndWindow(_nowMs + Precedence.WindowMs - 1, out _));
+        _nowMs += Precedence.WindowMs;
+        Assert.True(precedence.TryEndWindow(_nowMs, out var areFew));
         return areFew;
     }
 
