@@ -102,10 +102,10 @@ internal sealed class WidthTrial
     /// <summary>A time without trials, twice as long each time; a fifth of it when that is urgent.</summary>
     private sealed class Rest
     {
+        private const int Urgent = 5;
+
         private static readonly TimeSpan _shortest = TimeSpan.FromSeconds(10);
         private static readonly TimeSpan _longest = TimeSpan.FromMinutes(1);
-
-        private const int Urgent = 5;
 
         private TimeSpan _length;
         private TimeSpan _since;

@@ -2,6 +2,7 @@ using System.Text;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Gwlbtun.Actors.Stats;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Health;
@@ -119,16 +120,4 @@ public class HealthAnswersSpecs
     private HealthAnswers Answers() => new(_source, new HealthSettings(0, HealthFormat.Text, false), _clock);
 
     private static string Text(HealthAnswer answer) => Encoding.UTF8.GetString(answer.Body.Span);
-
-    /// <summary>A clock that stands still until told; its timers are real.</summary>
-    private sealed class ManualClock : TimeProvider
-    {
-        private long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Advance(TimeSpan by) => _ticks += by.Ticks;
-    }
 }

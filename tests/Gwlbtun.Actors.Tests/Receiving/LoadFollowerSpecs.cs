@@ -11,8 +11,6 @@ namespace Gwlbtun.Actors.Tests.Receiving;
 /// <summary>When the receive threads spread and gather. The threads are real, but do not run; what the load is, and what time it is, the test says.</summary>
 public sealed class LoadFollowerSpecs : IDisposable
 {
-    private const int Cores = 4;
-
     private static readonly DataPlaneOptions _options = new() { ReceiveThreads = ThreadPlan.Unpinned(4), TunnelThreads = ThreadPlan.Unpinned(4) };
 
     private readonly Quiescence _quiescence = new();
@@ -20,8 +18,8 @@ public sealed class LoadFollowerSpecs : IDisposable
     private readonly UdpSocket _socket = UdpSocket.Open(new IPEndPoint(IPAddress.Loopback, 0), 1 << 16);
     private readonly TunnelThread[] _tunnels;
     private readonly Seating _seating;
-    private readonly Crew _crew = new();
-    private readonly Timers _timers = new();
+    private readonly ScriptedCrew _crew = new();
+    private readonly ScriptedTimers _timers = new();
     private readonly LoadFollower _follower;
 
     public LoadFollowerSpecs()
@@ -121,9 +119,7 @@ public sealed class LoadFollowerSpecs : IDisposable
         _crew.Receiver = new object();
         Look(packets: 1_000, busy: 1, idleCores: 2);
 
-        Assert.Equal([2, 1], _crew.Moves);
-        _follower.OnMoved();
-        AssertLooksAgainAfter(seconds: 1);
+        AssertTakesItBackAndLooksAgainAfter(seconds: 1);
     }
 
     [Fact]
@@ -132,9 +128,7 @@ public sealed class LoadFollowerSpecs : IDisposable
         _crew.OthersRan = _ => null;
         Spread(before: 100, after: 150);
 
-        Assert.Equal([2, 1], _crew.Moves);
-        _follower.OnMoved();
-        AssertLooksAgainAfter(seconds: 1);
+        AssertTakesItBackAndLooksAgainAfter(seconds: 1);
     }
 
     [Fact]
@@ -143,9 +137,7 @@ public sealed class LoadFollowerSpecs : IDisposable
         _crew.OthersRan = _ => TimeSpan.Zero;
         Spread(before: 100, after: 101);
 
-        Assert.Equal([2, 1], _crew.Moves);
-        _follower.OnMoved();
-        AssertLooksAgainAfter(seconds: 10);
+        AssertTakesItBackAndLooksAgainAfter(seconds: 10);
     }
 
     [Fact]
@@ -223,6 +215,13 @@ public sealed class LoadFollowerSpecs : IDisposable
         Look(after, busy: 1, idleCores: 2);
     }
 
+    private void AssertTakesItBackAndLooksAgainAfter(int seconds)
+    {
+        Assert.Equal([2, 1], _crew.Moves);
+        _follower.OnMoved();
+        AssertLooksAgainAfter(seconds);
+    }
+
     private void AssertLooksAgainAfter(int seconds)
     {
         _crew.Pass(seconds - 1);
@@ -239,87 +238,5 @@ public sealed class LoadFollowerSpecs : IDisposable
         Assert.True(_timers.Take(nameof(LookAtLoad)));
         _crew.Load(packets, busy, idleCores);
         _follower.OnLookAtLoad();
-    }
-
-    private sealed class Crew : IReceiveCrew
-    {
-        private readonly object[] _carriers = [new(), new(), new(), new()];
-        private TimeSpan _ran = TimeSpan.FromSeconds(1);
-        private ulong _packets;
-        private ProcessorTimes _cores;
-
-        public List<int> Moves { get; } = [];
-
-        public object Receiver { get; set; } = new();
-
-        public bool IsBlind { get; set; }
-
-        public TimeSpan Now { get; private set; } = TimeSpan.FromHours(1);
-
-        public TimeSpan ProcessTime { get; private set; }
-
-        public bool IsAnyBehind { get; set; }
-
-        // The carriers but the first.
-        public Func<TimeSpan, TimeSpan?> OthersRan { get; set; } = ran => ran;
-
-        public void Pass(int seconds) => Now += TimeSpan.FromSeconds(seconds);
-
-        public void Work(int seconds)
-        {
-            Pass(seconds);
-            ProcessTime += TimeSpan.FromSeconds(seconds);
-        }
-
-        public void Load(int packets, double busy, double idleCores)
-        {
-            TimeSpan elapsed = TimeSpan.FromMilliseconds(200);
-            Now += elapsed;
-            _ran += elapsed * busy;
-            _packets += (ulong)packets;
-            _cores = new ProcessorTimes(_cores.Idle + (long)(1000 * idleCores), _cores.Total + (1000 * Cores));
-        }
-
-        public LoadLook? TryLook(int carriers) => IsBlind
-            ? null
-            : new LoadLook(Now, _cores, Cores, _carriers.Take(carriers).ToDictionary(carrier => carrier, carrier => carrier == _carriers[0] ? _ran : OthersRan(_ran)), new Dictionary<object, ulong> { [Receiver] = _packets });
-
-        public void TellSharers(int width)
-        {
-        }
-
-        public Task MoveAsync(Seating seating)
-        {
-            Moves.Add(seating.Width);
-            return Task.CompletedTask;
-        }
-    }
-
-    /// <summary>Timers that a test lets run out.</summary>
-    private sealed class Timers : ITimerScheduler
-    {
-        public HashSet<object> Names { get; } = [];
-
-        public IReadOnlyCollection<object> ActiveTimers => Names;
-
-        public bool Take(object key) => Names.Remove(key);
-
-        public void StartSingleTimer(object key, object msg, TimeSpan timeout) => Names.Add(key);
-
-        public void StartSingleTimer(object key, object msg, TimeSpan timeout, IActorRef sender) => Names.Add(key);
-
-        public void StartPeriodicTimer(object key, object msg, TimeSpan interval) => Names.Add(key);
-
-        public void StartPeriodicTimer(object key, object msg, TimeSpan interval, IActorRef sender) => Names.Add(key);
-
-        public void StartPeriodicTimer(object key, object msg, TimeSpan initialDelay, TimeSpan interval) => Names.Add(key);
-
-        public void StartPeriodicTimer(object key, object msg, TimeSpan initialDelay, TimeSpan interval, IActorRef sender) => Names.Add(key);
-
-        public bool IsTimerActive(object key) => Names.Contains(key);
-
-        public void Cancel(object key) => Names.Remove(key);
-
-        public void CancelAll() => Names.Clear();
     }
 }

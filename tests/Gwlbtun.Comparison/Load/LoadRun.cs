@@ -156,20 +156,7 @@ internal sealed class LoadRun : IDisposable
         }
     }
 
-    private void Drain()
-    {
-        long lastProgress = Now();
-        while (Outstanding + _givenUp > 0 && !_stop.IsCancellationRequested)
-        {
-            // Looked at last: what came while this process did not run is there.
-            if (Receive() > 0)
-                lastProgress = Now();
-            else if (Now() - lastProgress < Nanoseconds(_drain))
-                _readiness.Wait(_idleWait);
-            else
-                break;
-        }
-    }
+    private void Drain() => _readiness.Drain(() => Outstanding + _givenUp > 0 && !_stop.IsCancellationRequested, () => Receive(), _drain);
 
     private int Receive(Action<int>? heard = null)
     {

@@ -141,18 +141,7 @@ internal sealed class Blaster : IDisposable
     // Whoever stops it early wants to know no less of what is on its way.
     private void Drain()
     {
-        long lastProgress = Now();
-        while (_traffic.Sent > _traffic.Returned + _traffic.Refused)
-        {
-            // Looked at last: what came while this process did not run is there.
-            if (Receive() > 0)
-                lastProgress = Now();
-            else if (Now() - lastProgress < Nanoseconds(_options.Drain))
-                _readiness.Wait(_idleWait);
-            else
-                break;
-        }
-
+        _readiness.Drain(() => _traffic.Sent > _traffic.Returned + _traffic.Refused, Receive, _options.Drain);
         _channel.JudgeStrays();
         _traffic.End();
     }

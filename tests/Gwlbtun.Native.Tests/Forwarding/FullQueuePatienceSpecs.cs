@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Forwarding;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -14,7 +15,7 @@ public sealed class FullQueuePatienceSpecs
     public FullQueuePatienceSpecs() => _patience = new(_clock, _ =>
     {
         _waited += _sleepsFor;
-        _clock.Pass(_sleepsFor);
+        _clock.Advance(TimeSpan.FromMilliseconds(_sleepsFor));
     });
 
     [Fact]
@@ -38,7 +39,7 @@ public sealed class FullQueuePatienceSpecs
         Assert.InRange(_waited, FullQueuePatience.MostMs - 1, FullQueuePatience.MostMs + sleepsFor);
         // What was too much is worked off first.
         _waited = 0;
-        _clock.Pass(FullQueuePatience.PartOfTime * Math.Max(0, sleepsFor - FullQueuePatience.MostMs - 1));
+        _clock.Advance(TimeSpan.FromMilliseconds(FullQueuePatience.PartOfTime * Math.Max(0, sleepsFor - FullQueuePatience.MostMs - 1)));
         Assert.False(_patience.TryWait());
         Assert.Equal(0, _waited);
     }
@@ -53,23 +54,23 @@ public sealed class FullQueuePatienceSpecs
         WaitAsMuchAsItMay();
         _sleepsFor = sleepsFor;
         _waited = 0;
-        var since = _clock.NowMs;
-        while (_clock.NowMs - since < 60_000)
+        var since = _clock.Now.TotalMilliseconds;
+        while (_clock.Now.TotalMilliseconds - since < 60_000)
         {
-            _clock.Pass(betweenMs);
+            _clock.Advance(TimeSpan.FromMilliseconds(betweenMs));
             _ = _patience.TryWait();
         }
 
         // Of the time in which it did not wait; give or take the last wait.
-        var part = (_clock.NowMs - since - _waited) / FullQueuePatience.PartOfTime;
-        Assert.InRange(_waited, Math.Min(part - 1, (_clock.NowMs - since) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
+        var part = (_clock.Now.TotalMilliseconds - since - _waited) / FullQueuePatience.PartOfTime;
+        Assert.InRange(_waited, Math.Min(part - 1, (_clock.Now.TotalMilliseconds - since) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
     }
 
     [Fact]
     public void Should_have_its_full_time_again_after_a_while_and_no_more_than_that_however_long_it_was()
     {
         WaitAsMuchAsItMay();
-        _clock.Pass(FullQueuePatience.MostMs * FullQueuePatience.PartOfTime * 100.0);
+        _clock.Advance(TimeSpan.FromMilliseconds(FullQueuePatience.MostMs * FullQueuePatience.PartOfTime * 100.0));
         _waited = 0;
         WaitAsMuchAsItMay();
         Assert.Equal(FullQueuePatience.MostMs, _waited);

@@ -11,6 +11,7 @@ using Gwlbtun.Native.Tests.Uplink;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Uplink;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -25,9 +26,9 @@ public sealed unsafe partial class ReturnRefusalSpecs
     private const int PacketBytes = 400;
     private const int SequenceOffset = 14 + 20 + 8 + 40 + 20 + 8; // behind Ethernet, IPv4, UDP, Geneve, IPv4 and UDP
 
-    // For which the kernel takes them apart: of one that finds no room, some packets leave.
     private static readonly byte[] _header = GeneveBytes.Standard(0x1234, flowCookie: 7).Build([]).AsSpan(0, 40).ToArray();
 
+    // For which the kernel takes them apart: of one that finds no room, some packets leave.
     [Fact]
     public void Should_send_none_twice_when_the_uplink_has_no_queue() => UplinkLab.Run(uplink =>
     {
@@ -91,11 +92,10 @@ public sealed unsafe partial class ReturnRefusalSpecs
     public void Should_send_packets_by_themselves_when_together_they_are_too_large_for_the_queue(int mostMs) => UplinkLab.Run(uplink =>
     {
         const uint Frame = 20;
-        NetworkNamespace.Shell("sysctl -qw net.ipv6.conf.up0.disable_ipv6=1 && tc qdisc add dev up0 root handle 1: htb default 1 && tc class add dev up0 parent 1: classid 1:1 htb rate 100mbit burst 3kb && tc qdisc add dev up0 parent 1:1 bfifo limit 5kb");
-        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
         // Nothing else is to be sent, no answer to the peer's own question either.
+        NetworkNamespace.Shell("sysctl -qw net.ipv6.conf.up0.disable_ipv6=1");
         uplink.InPeer($"ip neigh replace {UplinkLab.Source} lladdr {UplinkLab.UplinkMac} dev peer0 nud permanent");
-        uplink.FindWhen(hop => hop.SuperPackets == SuperPacketFate.MayNeverFit);
+        Shape(uplink, "rate 100mbit burst 3kb", "bfifo limit 5kb");
         using var socket = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Source), 6081), 1 << 20);
         using var counters = new CounterBlocks(1);
         double waited = 0;
@@ -103,7 +103,7 @@ public sealed unsafe partial class ReturnRefusalSpecs
         FullQueuePatience patience = new(clock, milliseconds =>
         {
             waited += milliseconds;
-            clock.Pass(milliseconds);
+            clock.Advance(TimeSpan.FromMilliseconds(milliseconds));
             // Longer than it counts: all that waits has left by then, also where the machine is slow.
             Poll.Sleep(5 * milliseconds);
         });
@@ -129,9 +129,7 @@ public sealed unsafe partial class ReturnRefusalSpecs
     public void Should_lose_none_when_a_slow_link_lets_the_send_buffer_be_full() => UplinkLab.Run(uplink =>
     {
         const int MoreThanTheBuffer = 48 << 20;
-        NetworkNamespace.Shell("tc qdisc add dev up0 root handle 1: htb default 1 && tc class add dev up0 parent 1: classid 1:1 htb rate 400mbit && tc qdisc add dev up0 parent 1:1 pfifo limit 100000");
-        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
-        uplink.FindWhen(hop => hop.SuperPackets == SuperPacketFate.MayNeverFit);
+        Shape(uplink, "rate 400mbit", "pfifo limit 100000");
         using var socket = UdpSocket.Open(new IPEndPoint(IPAddress.Parse(UplinkLab.Source), 6081), 1 << 20);
         using var counters = new CounterBlocks(1);
         using var path = ReturnPath.Open(socket, uplink.Hops, joins: true);
@@ -144,6 +142,13 @@ public sealed unsafe partial class ReturnRefusalSpecs
 
         Assert.Equal(0ul, counters[0]->Drops(DropReason.SendQueueFull));
     });
+
+    private static void Shape(UplinkLab uplink, string rate, string queue)
+    {
+        NetworkNamespace.Shell($"tc qdisc add dev up0 root handle 1: htb default 1 && tc class add dev up0 parent 1: classid 1:1 htb {rate} && tc qdisc add dev up0 parent 1:1 {queue}");
+        UplinkLab.Know(UplinkLab.Peer, UplinkLab.PeerMac, "up0");
+        uplink.FindWhen(hop => hop.SuperPackets == SuperPacketFate.MayNeverFit);
+    }
 
     private static void Append(ReturnPath path, string neighbour, string own, uint sequence, CounterBlock* counters)
     {
