@@ -1,3 +1,4 @@
+using Gwlbtun.Shared;
 using Microsoft.Extensions.Logging;
 
 namespace Gwlbtun.Actors.Tests;
@@ -5,7 +6,7 @@ namespace Gwlbtun.Actors.Tests;
 /// <summary>A logger that keeps what it is told, and lets a test wait for a line.</summary>
 internal sealed class CapturedLog : ILogger
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _patience = Wait.Patience;
 
     private readonly List<string> _lines = [];
     private readonly List<(string Part, int Times, TaskCompletionSource Seen)> _awaited = [];

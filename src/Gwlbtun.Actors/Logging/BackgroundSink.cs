@@ -11,16 +11,20 @@ namespace Gwlbtun.Actors.Logging;
 /// </summary>
 internal sealed class BackgroundSink : ILogEventSink, IDisposable
 {
-    private static readonly TimeSpan _patienceAtTheEnd = TimeSpan.FromSeconds(2);
     private static readonly MessageTemplate _droppedTemplate = new MessageTemplateParser().Parse("{Lines} log messages were dropped: standard output is too slow.");
 
     private readonly ILogEventSink _sink;
     private readonly BlockingCollection<LogEvent> _events;
     private readonly Thread _writer;
+    private readonly TimeSpan _patienceAtTheEnd;
     private long _dropped;
 
-    public BackgroundSink(ILogEventSink sink, int capacity = 8192)
+    /// <param name="sink">What writes them.</param>
+    /// <param name="capacity">How many may wait.</param>
+    /// <param name="patienceAtTheEnd">How long those that wait in the end may take; null is two seconds.</param>
+    public BackgroundSink(ILogEventSink sink, int capacity = 8192, TimeSpan? patienceAtTheEnd = null)
     {
+        _patienceAtTheEnd = patienceAtTheEnd ?? TimeSpan.FromSeconds(2);
         _sink = sink;
         _events = new BlockingCollection<LogEvent>(capacity);
         _writer = new Thread(WriteAll, maxStackSize: 256 * 1024) { IsBackground = true, Name = "gwlbtun Logger" };
@@ -42,7 +46,7 @@ internal sealed class BackgroundSink : ILogEventSink, IDisposable
         Interlocked.Increment(ref _dropped);
     }
 
-    /// <summary>Writes what is waiting, for at most two seconds.</summary>
+    /// <summary>Writes what is waiting, as long as that may take.</summary>
     public void Dispose()
     {
         _events.CompleteAdding();

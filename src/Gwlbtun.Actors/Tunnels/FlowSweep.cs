@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Gwlbtun.Actors.Tunnels;
 
 /// <summary>
@@ -7,7 +5,8 @@ namespace Gwlbtun.Actors.Tunnels;
 /// of a million flows is some tens of slices: a few seconds, at the hundredth part of one core.
 /// </summary>
 /// <param name="sweep">Visits about so many places of the tables, as of a time in milliseconds; true when it has come to their end.</param>
-internal sealed class FlowSweep(Func<long, int, bool> sweep)
+/// <param name="clock">What slices end by; null is the system's.</param>
+internal sealed class FlowSweep(Func<long, int, bool> sweep, TimeProvider? clock = null)
 {
     /// <summary>The pause after the last slice of a round.</summary>
     public static readonly TimeSpan BetweenRounds = TimeSpan.FromSeconds(1);
@@ -19,17 +18,19 @@ internal sealed class FlowSweep(Func<long, int, bool> sweep)
 
     private const int PlacesPerStep = 256;
 
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
+
     /// <summary>Sweeps one slice.</summary>
     /// <returns>The pause to make before the next.</returns>
     public TimeSpan Slice(long nowMs)
     {
-        var started = Stopwatch.GetTimestamp();
+        var started = _clock.GetTimestamp();
         do
         {
             if (sweep(nowMs, PlacesPerStep))
                 return BetweenRounds;
         }
-        while (Stopwatch.GetElapsedTime(started) < _longestSlice);
+        while (_clock.GetElapsedTime(started) < _longestSlice);
 
         return BetweenSlices;
     }

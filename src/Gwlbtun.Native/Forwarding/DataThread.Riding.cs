@@ -11,9 +11,6 @@ public abstract partial class DataThread
     // With the rider's seat in the lower half.
     private const ulong RiderTokens = (ulong)uint.MaxValue << 32;
 
-    // A carrier that is never idle has more in hand than this is worth: then a few packets may overtake others.
-    private static readonly TimeSpan _longestWaitForIdle = TimeSpan.FromMilliseconds(100);
-
     private readonly RiderSeats _seats = new(EventsPerTurn);
     private readonly SemaphoreSlim _leftCarrier = new(0);
     private DataThread? _carrier;
@@ -30,6 +27,12 @@ public abstract partial class DataThread
 
     /// <summary>In whose kernel thread it takes its turns: null when in its own.</summary>
     public DataThread? Carrier => Volatile.Read(ref _carrier);
+
+    /// <summary>
+    /// How long it waits for its former carrier to have nothing in hand. A carrier that is never idle has more of it than this is worth: then a few
+    /// packets may overtake others.
+    /// </summary>
+    internal TimeSpan LongestWaitForIdle { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Its number on its carrier.</summary>
     internal int Seat { get; set; }
@@ -221,7 +224,7 @@ public abstract partial class DataThread
         }
     }
 
-    private async Task WhenIdleForAWhileAsync() => await Task.WhenAny(WhenIdleAsync(), Task.Delay(_longestWaitForIdle)).ConfigureAwait(false);
+    private async Task WhenIdleForAWhileAsync() => await Task.WhenAny(WhenIdleAsync(), Task.Delay(LongestWaitForIdle)).ConfigureAwait(false);
 
     // Completes once there is nothing ready for it any more, or it has ended.
     private Task WhenIdleAsync()

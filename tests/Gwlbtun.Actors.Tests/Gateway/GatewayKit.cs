@@ -10,6 +10,7 @@ using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Gateway;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Gateway;
@@ -20,12 +21,15 @@ namespace Gwlbtun.Actors.Tests.Gateway;
 /// </summary>
 public abstract class GatewayKit : TestKit
 {
-    protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    protected static readonly TimeSpan Patience = Wait.Patience;
 
     private const string VirtualTime = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
 
     private readonly UdpClient _loadBalancer = new(new IPEndPoint(IPAddress.Loopback, 0));
-    private readonly int _port = FreePort();
+    // Of its own, and none that the kernel gives to sockets which ask for any.
+    private static int _lastPort = 20_000;
+
+    private readonly int _port = Interlocked.Increment(ref _lastPort);
 
     protected GatewayKit()
         : base(VirtualTime)
@@ -163,11 +167,5 @@ public abstract class GatewayKit : TestKit
     {
         base.AfterAll();
         _loadBalancer.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.Client.LocalEndPoint!).Port;
     }
 }

@@ -3,6 +3,7 @@ using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Shared;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Health;
@@ -10,7 +11,7 @@ namespace Gwlbtun.Actors.Tests.Health;
 public class HealthAnswersSpecs
 {
     private readonly ScriptedSource _source = new();
-    private readonly ManualClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
 
     [Fact]
     public async Task Should_take_one_report_when_many_ask_at_once()
@@ -45,7 +46,10 @@ public class HealthAnswersSpecs
         var answers = Answers();
         _source.Hold();
 
-        var answer = await answers.GetAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        var waiting = answers.GetAsync();
+        Assert.True(SpinWait.SpinUntil(() => _source.Asked == 1, Wait.Patience));
+        _clock.Advance(HealthAnswers.Patience);
+        var answer = await waiting.WaitAsync(Wait.Patience);
 
         Assert.False(answer.Healthy);
         Assert.Contains("did not report its state within 1 s", Text(answer), StringComparison.Ordinal);

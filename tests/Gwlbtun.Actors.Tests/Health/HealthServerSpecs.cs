@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
+using Gwlbtun.Shared;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -160,7 +161,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         _source.Hold();
         var port = await StartAsync();
 
-        using var response = await _client.GetAsync(Local(port)).WaitAsync(TimeSpan.FromSeconds(10));
+        using var response = await _client.GetAsync(Local(port)).WaitAsync(Wait.Patience);
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Contains("did not report its state", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -266,7 +267,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         await socket.SendAsync(Encoding.Latin1.GetBytes(text));
         var answer = new StringBuilder();
         var buffer = new byte[4096];
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var patience = new CancellationTokenSource(Wait.Patience);
         while (true)
         {
             var length = await socket.ReceiveAsync(buffer, patience.Token);
@@ -293,7 +294,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
 
     private static async Task<int> ReceiveOrResetAsync(Socket socket)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var patience = new CancellationTokenSource(Wait.Patience);
         try
         {
             return await socket.ReceiveAsync(new byte[1], patience.Token);

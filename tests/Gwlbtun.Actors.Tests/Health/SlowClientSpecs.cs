@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Health;
+using Gwlbtun.Shared;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -19,7 +20,7 @@ public class SlowClientSpecs
         await client.ConnectAsync(IPAddress.Loopback, server.Port);
         await client.GetStream().WriteAsync("GET / HTTP/1.1\r\nHost: "u8.ToArray());
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(Wait.Patience);
         using var reader = new StreamReader(client.GetStream());
         var answer = await reader.ReadToEndAsync(patience.Token);
 

@@ -3,6 +3,7 @@ using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Gwlbtun.Actors.Configuration;
 using Gwlbtun.Actors.Lifecycle;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Lifecycle;
@@ -12,7 +13,7 @@ public sealed class LifecycleActorSpecs : TestKit
     private const ulong Eni = 0x0b8ee1d4db0c51c0;
     private const string VirtualTime = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
 
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _patience = Wait.Patience;
 
     private static readonly HookSettings _noHooks = new(
         Create: null, Destroy: null, new Dictionary<string, string>(), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), Parallelism: 8, CreateFailureAction.Continue);
@@ -203,7 +204,9 @@ public sealed class LifecycleActorSpecs : TestKit
     public async Task Should_run_no_more_than_allowed_at_once_and_every_one_in_the_end()
     {
         const int endpoints = 6, parallelism = 2;
-        var lifecycle = Start(Options("echo in; sleep 0.02; echo out") with { Parallelism = parallelism });
+        // The first ones wait for each other; the others find them there.
+        var begun = Directory.CreateTempSubdirectory("gwlbtun-hooks-").FullName;
+        var lifecycle = Start(Options($"echo in; touch {begun}/$4; until [ $(ls {begun} | wc -l) -ge {parallelism} ]; do sleep 0.02; done; echo out") with { Parallelism = parallelism });
 
         for (ulong eni = 1; eni <= endpoints; eni++)
             lifecycle.Tell(new RunCreate(Subject(eni)), TestActor);
@@ -215,6 +218,7 @@ public sealed class LifecycleActorSpecs : TestKit
         foreach (var line in HookLines())
             atMost = Math.Max(atMost, running += line == "in" ? 1 : -1);
         Assert.Equal(parallelism, atMost);
+        Directory.Delete(begun, recursive: true);
     }
 
     [Fact]

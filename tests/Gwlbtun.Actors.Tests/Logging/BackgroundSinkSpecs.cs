@@ -1,4 +1,5 @@
 using Gwlbtun.Actors.Logging;
+using Gwlbtun.Shared;
 using Serilog;
 using Serilog.Core;
 using Xunit;
@@ -7,13 +8,13 @@ namespace Gwlbtun.Actors.Tests.Logging;
 
 public class BackgroundSinkSpecs
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _patience = Wait.Patience;
 
     [Fact]
     public void Should_write_everything_in_order_before_it_is_gone()
     {
         var written = new CollectingSink();
-        using (Logger logger = Logger(new BackgroundSink(written)))
+        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: _patience)))
         {
             for (int i = 0; i < 1000; i++)
                 logger.Warning("{Number}", i);
@@ -35,7 +36,7 @@ public class BackgroundSinkSpecs
                 stalled.Wait(_patience);
             },
         };
-        using (Logger logger = Logger(new BackgroundSink(written, capacity: 10)))
+        using (Logger logger = Logger(new BackgroundSink(written, capacity: 10, patienceAtTheEnd: _patience)))
         {
             logger.Warning("first");
             Assert.True(reading.Wait(_patience));
@@ -61,7 +62,7 @@ public class BackgroundSinkSpecs
                     throw new IOException("Broken pipe");
             },
         };
-        using (Logger logger = Logger(new BackgroundSink(written)))
+        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: _patience)))
         {
             logger.Warning("lost");
             logger.Warning("written");

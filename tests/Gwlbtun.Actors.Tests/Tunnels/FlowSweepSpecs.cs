@@ -4,6 +4,7 @@ using Gwlbtun.Actors.Tunnels;
 using Gwlbtun.Native.Flows;
 using Gwlbtun.Native.Matching;
 using Gwlbtun.Native.Wire;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Tunnels;
@@ -49,22 +50,25 @@ public class FlowSweepSpecs
     public void Should_end_a_slice_after_a_millisecond_though_there_is_more_to_do()
     {
         var steps = 0;
-        var sweep = new FlowSweep((_, _) =>
-        {
-            steps++;
-            Thread.Sleep(1);
-            return false;
-        });
+        FakeTimeProvider clock = new();
+        var sweep = new FlowSweep(
+            (_, _) =>
+            {
+                steps++;
+                clock.Advance(TimeSpan.FromMilliseconds(0.3));
+                return false;
+            },
+            clock);
 
         Assert.Equal(FlowSweep.BetweenSlices, sweep.Slice(0));
-        Assert.Equal(1, steps);
+        Assert.Equal(4, steps);
     }
 
     [Fact]
     public void Should_rest_when_the_end_of_the_table_is_reached()
     {
         var steps = 0;
-        var sweep = new FlowSweep((_, _) => ++steps == 3);
+        var sweep = new FlowSweep((_, _) => ++steps == 3, new FakeTimeProvider());
 
         Assert.Equal(FlowSweep.BetweenRounds, sweep.Slice(0));
         Assert.Equal(3, steps);

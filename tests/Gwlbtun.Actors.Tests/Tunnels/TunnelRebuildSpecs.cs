@@ -74,6 +74,8 @@ public sealed class TunnelRebuildSpecs : GatewayKit
             await UntilAsync(async () => (await EniAsync()).State is "parked" or "rebuilding");
             if ((await EniAsync()).State == "parked")
                 break;
+            // The timer has been set then.
+            await Log.Contains("Rebuilding in", times: failures);
             Advance(_firstBackoff * failures);
             await CreatedAsync(failures + 1);
         }

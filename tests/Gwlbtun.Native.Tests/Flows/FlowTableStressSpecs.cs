@@ -115,14 +115,16 @@ public class FlowTableStressSpecs(ITestOutputHelper output)
             .. Enumerable.Range(100, Readers).Select(seed => Start(() =>
             {
                 var random = new Random(seed);
-                while (!done.IsCancellationRequested)
+                do
                     reader(random);
+                while (!done.IsCancellationRequested);
             })),
             Start(() =>
             {
                 var random = new Random(200);
-                while (!done.IsCancellationRequested)
+                do
                     other(random);
+                while (!done.IsCancellationRequested);
             }),
         ];
         await Task.WhenAny(Task.WhenAll(writers), Task.WhenAny(others));

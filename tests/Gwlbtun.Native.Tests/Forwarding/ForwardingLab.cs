@@ -6,6 +6,7 @@ using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -63,7 +64,8 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
 
     public ReceiveThread StartReceiver(int index)
     {
-        var thread = new ReceiveThread(index, Options, _socket, Registry, Quiescence, this);
+        // On a machine that stalls a carrier may be long in coming to an end, and what is in its hand is to go first all the same.
+        var thread = new ReceiveThread(index, Options, _socket, Registry, Quiescence, this) { LongestWaitForIdle = Wait.Patience };
         var carrier = Pool.Threads[_isGathered ? 0 : index];
         if (thread.CanRideOn(carrier))
             thread.StartOn(carrier);
@@ -84,13 +86,13 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
     // A child process that another test is just starting holds copies of the former devices' descriptors until its exec.
     private TunnelPort OpenDevices(EniGate gate)
     {
-        for (var tries = 1; ; tries++)
+        for (var waited = Stopwatch.StartNew(); ;)
         {
             try
             {
                 return TunnelPort.Open(gate, Options, this);
             }
-            catch (LinuxException busy) when (busy.Error.Number == LinuxError.EBUSY && tries < 25)
+            catch (LinuxException busy) when (busy.Error.Number == LinuxError.EBUSY && waited.Elapsed < Wait.Patience)
             {
                 Thread.Sleep(20);
             }
@@ -120,7 +122,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
 
     public EniGate TakeNewEni()
     {
-        Assert.True(NewEnis.TryTake(out var gate, TimeSpan.FromSeconds(5)), $"No endpoint was seen. {DescribeDrops()}");
+        Assert.True(NewEnis.TryTake(out var gate, Wait.Patience), $"No endpoint was seen. {DescribeDrops()}");
         return gate;
     }
 
@@ -178,7 +180,7 @@ internal sealed unsafe class ForwardingLab : IDataPlaneObserver, IDisposable
         var deadline = Stopwatch.StartNew();
         while (returned.Count < count)
         {
-            Assert.True(deadline.Elapsed < TimeSpan.FromSeconds(10), $"Only {returned.Count} of {count} packets came back. {DescribeDrops()}");
+            Assert.True(deadline.Elapsed < Wait.Patience, $"Only {returned.Count} of {count} packets came back. {DescribeDrops()}");
             _ = ReceiveSome((ref datagram) => returned.Add(new Span<byte>(datagram.Payload, datagram.Length).ToArray()));
         }
 

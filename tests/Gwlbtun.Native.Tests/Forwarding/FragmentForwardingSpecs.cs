@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -14,7 +15,7 @@ public class FragmentForwardingSpecs
     [Fact]
     public void Should_return_later_fragments_that_come_before_their_first_behind_its_header() => NetworkNamespace.Run(() =>
     {
-        using var lab = new ForwardingLab(ForwardingLab.Defaults with { Fragments = new() { Wait = TimeSpan.FromSeconds(10) } });
+        using var lab = new ForwardingLab(ForwardingLab.Defaults with { Fragments = new() { Wait = Wait.Patience } });
         _ = lab.Establish(Eni);
         lab.Send(ForwardingLab.Datagram(Eni, 0xdecafbad));
         var request = Assert.Single(lab.ReceiveReturned(1));
@@ -35,14 +36,14 @@ public class FragmentForwardingSpecs
 
         Inject(Reply(offset: 1480, more: false));
 
-        Assert.True(SpinWait.SpinUntil(() => port.Gate.WaitingFragments.Count == 1, TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(() => port.Gate.WaitingFragments.Count == 1, Wait.Patience));
         Assert.True(SpinWait.SpinUntil(
             () =>
             {
                 _ = port.Gate.Sweep(Environment.TickCount64, 256);
                 return port.Gate.WaitingFragments.Count == 0;
             },
-            TimeSpan.FromSeconds(5)));
+            Wait.Patience));
         Assert.Equal(1ul, lab.Drops()[(int)DropReason.FragmentWithoutFirst]);
         Assert.Equal(0ul, lab.Drops()[(int)DropReason.NoFlow]);
     });

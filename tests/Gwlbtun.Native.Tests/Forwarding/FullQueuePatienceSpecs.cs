@@ -1,5 +1,5 @@
 using Gwlbtun.Native.Forwarding;
-using Gwlbtun.Shared;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -7,7 +7,7 @@ namespace Gwlbtun.Native.Tests.Forwarding;
 /// <summary>With the clock in the test's hand.</summary>
 public sealed class FullQueuePatienceSpecs
 {
-    private readonly ManualClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly FullQueuePatience _patience;
     private double _sleepsFor = 1;
     private double _waited;
@@ -54,16 +54,17 @@ public sealed class FullQueuePatienceSpecs
         WaitAsMuchAsItMay();
         _sleepsFor = sleepsFor;
         _waited = 0;
-        var since = _clock.Now.TotalMilliseconds;
-        while (_clock.Now.TotalMilliseconds - since < 60_000)
+        var since = _clock.GetTimestamp();
+        double Elapsed() => _clock.GetElapsedTime(since).TotalMilliseconds;
+        while (Elapsed() < 60_000)
         {
             _clock.Advance(TimeSpan.FromMilliseconds(betweenMs));
             _ = _patience.TryWait();
         }
 
         // Of the time in which it did not wait; give or take the last wait.
-        var part = (_clock.Now.TotalMilliseconds - since - _waited) / FullQueuePatience.PartOfTime;
-        Assert.InRange(_waited, Math.Min(part - 1, (_clock.Now.TotalMilliseconds - since) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
+        var part = (Elapsed() - _waited) / FullQueuePatience.PartOfTime;
+        Assert.InRange(_waited, Math.Min(part - 1, (Elapsed()) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -105,7 +106,7 @@ public sealed class FusedThreadSpecs
             FailCarrier(lab);
             var boarding = lab.Receivers[0].BoardAsync(lab.Pool.Threads[0], lab.Pool.Threads[0]);
             lab.Receivers[0].RequestStop();
-            Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+            Assert.True(lab.Receivers[0].Completion.Wait(Wait.Patience));
             _ = boarding.GetAwaiter().GetResult();
         }
     });
@@ -115,7 +116,7 @@ public sealed class FusedThreadSpecs
     {
         using var lab = new ForwardingLab();
         lab.Receivers[0].RequestStop();
-        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Receivers[0].Completion.Wait(Wait.Patience));
 
         Assert.False(lab.Receivers[0].BoardAsync(lab.Pool.Threads[0], lab.Pool.Threads[0]).GetAwaiter().GetResult());
         Assert.Null(lab.Receivers[0].Carrier);
@@ -128,7 +129,7 @@ public sealed class FusedThreadSpecs
         _ = lab.Establish(Eni);
         var dead = lab.Receivers[0];
         dead.Fail(new InvalidOperationException("A defect."));
-        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Deaths.TryTake(out var death, Wait.Patience));
         Assert.Same(dead, death.Thread);
         dead.Dispose();
         lab.Receivers[0] = lab.StartReceiver(0);
@@ -150,7 +151,7 @@ public sealed class FusedThreadSpecs
         lab.Receivers.Add(lab.StartReceiver(0));
         lab.Receivers[0].RequestStop();
 
-        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Receivers[0].Completion.Wait(Wait.Patience));
         Assert.Equal(Enumerable.Range(0, MoreThanAQueueHolds), lab.ReceiveReturned(MoreThanAQueueHolds).Select(ForwardingLab.SequenceOf));
         Assert.True(lab.Pool.Threads[0].IsAlive);
     });
@@ -169,7 +170,7 @@ public sealed class FusedThreadSpecs
         lab.Receivers.Add(lab.StartReceiver(0));
         lab.Receivers[0].RequestStop();
 
-        Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Receivers[0].Completion.Wait(Wait.Patience));
         Assert.Equal((ulong)count, lab.Receivers[0].Counters.Packets);
     });
 
@@ -185,12 +186,12 @@ public sealed class FusedThreadSpecs
         {
             lab.Send(many);
             return NiceOf(lab.Pool.Threads[0]) == 0;
-        }, TimeSpan.FromSeconds(30)));
+        }, Wait.Patience));
         Assert.True(SpinWait.SpinUntil(() =>
         {
             lab.Send(many[0]);
             return NiceOf(lab.Pool.Threads[0]) == -7;
-        }, TimeSpan.FromSeconds(30)));
+        }, Wait.Patience));
     });
 
     [Fact]
@@ -228,7 +229,7 @@ public sealed class FusedThreadSpecs
             using var lab = new ForwardingLab();
             var moving = lab.Receivers[0].MoveAsync(lab.Pool.Threads[1]);
             lab.Receivers[0].RequestStop();
-            Assert.True(lab.Receivers[0].Completion.Wait(TimeSpan.FromSeconds(5)));
+            Assert.True(lab.Receivers[0].Completion.Wait(Wait.Patience));
             _ = moving.GetAwaiter().GetResult();
         }
     });
@@ -239,7 +240,7 @@ public sealed class FusedThreadSpecs
         using var lab = new ForwardingLab();
         lab.Receivers[0].Fail(new InvalidOperationException("A defect."));
         _ = lab.Receivers[0].MoveAsync(lab.Pool.Threads[1]).GetAwaiter().GetResult();
-        Assert.True(lab.Deaths.TryTake(out var death, TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Deaths.TryTake(out var death, Wait.Patience));
         Assert.Same(lab.Receivers[0], death.Thread);
         Assert.All(lab.Pool.Threads, thread => Assert.True(thread.IsAlive));
     });
@@ -297,7 +298,7 @@ public sealed class FusedThreadSpecs
     {
         var dead = (TunnelThread)lab.Receivers[0].Carrier!;
         dead.Fail(new InvalidOperationException("A defect."));
-        Assert.True(lab.Deaths.TryTake(out _, TimeSpan.FromSeconds(5)));
+        Assert.True(lab.Deaths.TryTake(out _, Wait.Patience));
         lab.Pool.Replace(dead);
         dead.Dispose();
     }

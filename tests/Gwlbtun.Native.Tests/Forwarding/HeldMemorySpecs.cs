@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -20,7 +21,7 @@ public sealed class HeldMemorySpecs
             gate.Hold();
             for (var i = 0; i < 128; i++)
                 lab.Send(burst);
-            Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets >= 8000, TimeSpan.FromSeconds(10)), $"{gate.HeldPackets} held");
+            Assert.True(SpinWait.SpinUntil(() => gate.HeldPackets >= 8000, Wait.Patience), $"{gate.HeldPackets} held");
             gate.Refuse(DropReason.EniRetired);
         }
 

@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using Gwlbtun.Native.Forwarding;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -91,7 +93,7 @@ public sealed unsafe class QueueSteeringSpecs
     private static int QueueOfNext(TunDevice device)
     {
         var buffer = stackalloc byte[2048];
-        for (var deadline = Environment.TickCount64 + 5000; Environment.TickCount64 < deadline;)
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < Wait.Patience;)
         {
             for (var queue = 0; queue < Queues; queue++)
             {

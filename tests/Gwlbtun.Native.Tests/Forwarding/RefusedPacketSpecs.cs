@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -38,7 +39,7 @@ public class RefusedPacketSpecs
 
     private static void AssertDropped(ForwardingLab lab, DropReason reason)
     {
-        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)reason] == 1, TimeSpan.FromSeconds(5)), reason.ToString());
+        Assert.True(SpinWait.SpinUntil(() => lab.Drops()[(int)reason] == 1, Wait.Patience), reason.ToString());
         var next = ForwardingLab.Datagram(Eni, 2);
         lab.Send(next);
         Assert.Equal(next.AsSpan(0, 40), Assert.Single(lab.ReceiveReturned(1)).AsSpan(0, 40));

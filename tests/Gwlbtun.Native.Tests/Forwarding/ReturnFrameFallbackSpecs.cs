@@ -6,6 +6,7 @@ using Gwlbtun.Native.Offload;
 using Gwlbtun.Native.Tests.Uplink;
 using Gwlbtun.Native.Tests.Wire;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Forwarding;
@@ -98,7 +99,7 @@ public sealed unsafe class ReturnFrameFallbackSpecs
     {
         using var batch = new ReceiveBatch();
         var received = new List<string>();
-        while (received.Count < count && Poll.WaitReadable(socket.Handle, 1000))
+        while (received.Count < count && Poll.WaitReadable(socket.Handle, (int)Wait.Patience.TotalMilliseconds))
         {
             var some = batch.Receive(socket).OrThrow("receive");
             for (var i = 0; i < some; i++)

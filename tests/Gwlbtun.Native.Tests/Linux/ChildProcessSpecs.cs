@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Linux;
 
 public sealed class ChildProcessSpecs
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _patience = Wait.Patience;
     private static readonly Dictionary<string, string> _noExtras = [];
 
     private readonly ConcurrentQueue<string> _lines = new();

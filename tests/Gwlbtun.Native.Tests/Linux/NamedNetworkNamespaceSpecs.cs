@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Linux;
@@ -136,11 +137,11 @@ public sealed class NamedNetworkNamespaceSpecs : IDisposable
         links.Watch(made);
 
         made.Run(() => TunDevice.Create("inside", queues: 1)).Dispose();
-        Assert.Same(made, (await link.Task.WaitAsync(TimeSpan.FromSeconds(5))).Namespace);
+        Assert.Same(made, (await link.Task.WaitAsync(Wait.Patience)).Namespace);
 
         links.Unwatch(made);
         _ = Ip("netns", "del", _name);
-        await name.Task.WaitAsync(TimeSpan.FromSeconds(5));
+        await name.Task.WaitAsync(Wait.Patience);
     }
 
     [Fact]
@@ -150,7 +151,7 @@ public sealed class NamedNetworkNamespaceSpecs : IDisposable
         var lines = new List<string>();
         var child = ChildProcess.Start("/bin/sh", ["-c", "readlink /proc/self/ns/net"], new Dictionary<string, string>(), lines.Add, made);
 
-        Assert.True((await child.Exited.WaitAsync(TimeSpan.FromSeconds(5))).IsSuccess);
+        Assert.True((await child.Exited.WaitAsync(Wait.Patience)).IsSuccess);
         Assert.Equal(made.Run(Here), Assert.Single(lines));
     }
 

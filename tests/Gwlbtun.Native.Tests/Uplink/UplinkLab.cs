@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Gwlbtun.Native.Linux;
 using Gwlbtun.Native.Tests.Forwarding;
 using Gwlbtun.Native.Uplink;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Native.Tests.Uplink;
@@ -34,8 +35,10 @@ internal sealed class UplinkLab : IDisposable
             _end.Wait();
         }));
         _peerKeeper.Start();
-        Assert.True(ready.Wait(TimeSpan.FromSeconds(10)), "The peer's namespace did not come up.");
+        Assert.True(ready.Wait(Wait.Patience), "The peer's namespace did not come up.");
         AddLink("up0", UplinkMac, Source, "peer0", PeerMac, Peer);
+        // The kernel tells of the link once more when it gets to it, up to a second later.
+        Assert.True(SpinWait.SpinUntil(() => (Kernel.FindLink(IndexOf("up0"))!.Flags & LinkMessage.Running) != 0, Wait.Patience), "The uplink did not come up.");
         Hops = NextHops.TryOpen(Failures.Add, out var error) ?? throw new InvalidOperationException(error.ToString());
     }
 
@@ -101,7 +104,7 @@ internal sealed class UplinkLab : IDisposable
                 otherwise?.Invoke();
                 return false;
             },
-            TimeSpan.FromSeconds(10));
+            Wait.Patience);
         Assert.True(isFound, $"{destination} leaves by {Describe(hop)}.");
         return hop!;
     }
@@ -117,7 +120,7 @@ internal sealed class UplinkLab : IDisposable
 
     /// <summary>Waits until the destination has no hop.</summary>
     public void AwaitUnknown(string destination = Peer, string source = Source) =>
-        Assert.True(SpinWait.SpinUntil(() => Find(destination, source) is null, TimeSpan.FromSeconds(10)), $"{destination} still has a hop.");
+        Assert.True(SpinWait.SpinUntil(() => Find(destination, source) is null, Wait.Patience), $"{destination} still has a hop.");
 
     /// <summary>Asks for a destination, and waits until the kernel has been asked in turn. Null when it then has no hop.</summary>
     public NextHop? FindAfterResolution(string destination, string source = Source)
@@ -129,7 +132,7 @@ internal sealed class UplinkLab : IDisposable
     }
 
     public void AwaitResolutions(long count) =>
-        Assert.True(SpinWait.SpinUntil(() => Hops.Resolutions >= count, TimeSpan.FromSeconds(10)), $"The kernel was asked {Hops.Resolutions} times.");
+        Assert.True(SpinWait.SpinUntil(() => Hops.Resolutions >= count, Wait.Patience), $"The kernel was asked {Hops.Resolutions} times.");
 
     public static int IndexOf(string device) => int.Parse(File.ReadAllText($"/proc/thread-self/net/dev_snmp6/{device}").Split('\t', '\n')[1], CultureInfo.InvariantCulture);
 
