@@ -15,7 +15,7 @@ public class BenchSpecs(ITestOutputHelper output)
     [Fact]
     public void Should_measure_ours_and_the_floor_and_leave_nothing_behind()
     {
-        (int exitCode, string said, int id) = Bench("--quick", "--cases", "small,nat,no-return,latency-gc", "--pairs", "1", "--seconds", "1", "--topology", "nic");
+        (int exitCode, string said, int id) = Bench("--quick", "--cases", "small,nat,no-return,latency-gc", "--pairs", "1", "--seconds", "2", "--topology", "nic");
         output.WriteLine(said);
 
         Assert.Equal(0, exitCode);

@@ -21,7 +21,7 @@ internal sealed class LoadRun : IDisposable
 
     // A closed loop whose packets stay away this long gives them up and goes on.
     private static readonly TimeSpan _stall = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan _drain = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _drain = TimeSpan.FromSeconds(2);
 
     private readonly BenchmarkCase _load;
     private readonly LoadPackets _packets;
