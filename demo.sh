@@ -62,10 +62,10 @@ stop() {
   wait "$pid"
 }
 
-# await_line NAME PATTERN  waits up to 15 s for the line in NAME's log.
+# await_line NAME PATTERN  waits up to a minute for the line in NAME's log.
 await_line() {
   local tries
-  for ((tries = 0; tries < 300; tries++)); do
+  for ((tries = 0; tries < 1200; tries++)); do
     grep -qi -- "$2" "$folder/$1.log" && return
     sleep 0.05
   done
@@ -158,17 +158,36 @@ serve() {
   servers+=("$started")
 }
 
-try_ping() { inside "$client" ping -q -c 10 -i 0.05 -W 5 -s 8400 -M "do" "$1" | grep -o '[0-9]* received.* loss' | grep ' 0% '; }
+# One by one: of several, ping does not wait for the last answer as long as for the only one.
+try_ping() {
+  local n
+  for n in {1..10}; do
+    inside "$client" ping -q -c 1 -W 30 -s 8400 -M "do" "$1" >"$folder/ping.log" || { echo "after $((n - 1)) answers:"; cat "$folder/ping.log"; return 1; }
+  done
+  echo "10 of 10 answered"
+}
 try_curl() {
   local speed
-  speed=$(inside "$client" curl -sS --fail --max-time 20 --retry 3 --retry-connrefused -o "$folder/copy" -w '%{speed_download}' "http://$1:8000/file") || return
+  speed=$(inside "$client" curl -sS --fail --max-time 60 --retry 3 --retry-connrefused -o "$folder/copy" -w '%{speed_download}' "http://$1:8000/file") || return
   [ "$(sha256sum <"$folder/copy")" = "$(sha256sum <"$folder/www/file")" ] || { echo "another checksum"; return 1; }
   echo "100 MB, checksum equal, $((${speed%.*} / 1000000)) MB/s"
 }
-try_iperf_tcp() { inside "$client" iperf3 -J -c "$1" -t 1 | jq -er '.end.sum_received.bits_per_second / 1e6 | floor | "\(.) Mbit/s"'; }
+# Its server may be busy still with the run before.
+run_iperf() {
+  local tries
+  for tries in {1..50}; do
+    inside "$client" iperf3 -J "$@" >"$folder/iperf.json" && return
+    grep -q 'server is busy' "$folder/iperf.json" || break
+    sleep 0.2
+  done
+  echo "at try $tries:"
+  cat "$folder/iperf.json"
+  return 1
+}
+try_iperf_tcp() { run_iperf -c "$1" -t 1 && jq -er '.end.sum_received.bits_per_second / 1e6 | floor | "\(.) Mbit/s"' "$folder/iperf.json"; }
 # What gwlbtun lost, by its own count; what the kernel says by itself is no loss.
 lost_by_gwlbtun() {
-  inside "$appliance" curl -sf --max-time 5 http://127.0.0.1:$health_port/ |
+  inside "$appliance" curl -sf --max-time 30 --retry 3 http://127.0.0.1:$health_port/ |
     sed -n 's/.*Dropped: \([0-9]*\) packets, \([a-zA-Z]*\).*/\1 \2/p' | awk '$2 != "kernelChatter" { lost += $1 } END { print lost + 0 }'
 }
 # What the server's own UDP sockets had no room for.
@@ -177,11 +196,12 @@ lost_by_server() {
   inside "$server" awk '$1 == "Udp:" && $6 ~ /^[0-9]/ { lost += $6 } $1 == "Udp6RcvbufErrors" { lost += $2 } END { print lost + 0 }' /proc/net/snmp /proc/net/snmp6
 }
 
-# On a busy machine iperf3's server may not keep up, and loses in its own socket what gwlbtun carried: that is told apart.
+# On a busy machine iperf3's server may not keep up, and loses in its own socket what gwlbtun carried: that is told apart. Fewer packets than the
+# devices' queues hold, for when somebody else does not keep up.
 try_iperf_udp() {
   local gwlbtun_before gwlbtun_lost server_before server_lost
   gwlbtun_before=$(lost_by_gwlbtun) && server_before=$(lost_by_server) || return
-  inside "$client" iperf3 -J -c "$1" -t 1 -u -b 50M -l 1400 >"$folder/iperf.json" || { cat "$folder/iperf.json"; return 1; }
+  run_iperf -c "$1" -n 2M -u -b 50M -l 1400 || return
   gwlbtun_lost=$(($(lost_by_gwlbtun) - gwlbtun_before)) server_lost=$(($(lost_by_server) - server_before))
   jq -er --argjson gwlbtun $gwlbtun_lost --argjson server $server_lost \
     '.end.sum | "\(.packets) packets, \(.lost_packets) lost, \($gwlbtun) of them by gwlbtun, \($server) by the server"' "$folder/iperf.json"
@@ -202,7 +222,7 @@ traffic() {
 
 # Made-up flows whose packets the emulator compares byte for byte.
 try_blast() {
-  inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 2 --allow Reordered "$@" >"$folder/blast.log" 2>&1 ||
+  inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 2 --patience 30 --allow Reordered "$@" >"$folder/blast.log" 2>&1 ||
     { cat "$folder/blast.log"; return 1; }
   grep -o 'sent [0-9]*, returned [0-9]*' "$folder/blast.log"
 }

@@ -3,6 +3,7 @@ using Gwlbtun.Emulator.Blasting;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Emulator.LoadBalancing;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -13,7 +14,10 @@ public class BlasterSpecs
 
     private static readonly LoadBalancerOptions _loadBalancer = new() { Appliances = [_appliance], Local = IPAddress.Loopback };
 
-    private static readonly BlastOptions _few = new() { Flows = 4, Packets = 100, Window = 16 };
+    private static readonly BlastOptions _few = new() { Flows = 4, Packets = 100, Window = 16, Duration = Wait.Patience, Patience = Wait.Patience };
+
+    // Where some stay away for good.
+    private static readonly TimeSpan _brief = TimeSpan.FromSeconds(4);
 
     public static TheoryData<string> Traffic() => ["udp", "tcp", "icmp", "mix", "tcp6", "bursts", "imix", "rate", "endpoints", "large"];
 
@@ -21,7 +25,7 @@ public class BlasterSpecs
     [MemberData(nameof(Traffic))]
     public void Should_find_nothing_wrong_with_a_right_appliance(string traffic)
     {
-        BlastOptions options = new() { Flows = 200, Packets = 5_000 };
+        BlastOptions options = _few with { Flows = 200, Packets = 5_000, Window = 512 };
         options = traffic switch
         {
             "tcp" => options with { Protocol = BlastProtocol.Tcp },
@@ -136,7 +140,9 @@ public class BlasterSpecs
 
         Sandbox.Run(() =>
         {
-            (BlastResult result, _) = Blast(fault == "overtaken" ? _few with { Flows = 1 } : _few, _loadBalancer, Play);
+            // The load balancer does not see what is sent to another port.
+            BlastOptions options = fault switch { "overtaken" => _few with { Flows = 1 }, "swapped ports" => _few with { Patience = _brief }, _ => _few };
+            (BlastResult result, _) = Blast(options, _loadBalancer, Play);
 
             Assert.Equal(new Dictionary<string, long> { [expected] = 1 }, result.Judgements.Faults().Where(found => found.Value != 0).ToDictionary());
             bool isLost = expected is not (nameof(Judgement.Duplicated) or nameof(Judgement.Reordered));
@@ -153,7 +159,7 @@ public class BlasterSpecs
 
         Sandbox.Run(() =>
         {
-            (BlastResult result, _) = Blast(_few with { Window = 64 }, _loadBalancer, Play);
+            (BlastResult result, _) = Blast(_few with { Window = 64, Patience = _brief }, _loadBalancer, Play);
 
             Assert.Equal((100, 90, 10), (result.Sent, result.Returned, result.Lost));
             Assert.Equal(new Dictionary<string, long> { ["NotReturned"] = 10 }, result.LossByReason());
@@ -169,7 +175,7 @@ public class BlasterSpecs
 
         Sandbox.Run(() =>
         {
-            (BlastResult result, _) = Blast(_few, _loadBalancer, Play);
+            (BlastResult result, _) = Blast(_few with { Patience = _brief }, _loadBalancer, Play);
             Assert.Equal((100, 80), (result.Sent, result.Returned));
         });
     }
@@ -177,12 +183,15 @@ public class BlasterSpecs
     [Fact]
     public void Should_give_a_flow_a_new_cookie_when_it_was_idle_too_long() => Sandbox.Run(() =>
     {
-        // One packet every 200 ms, and an idle time-out far below that: one that is late brings the next one nearer.
-        BlastOptions slow = new() { Flows = 1, Packets = 4, Rate = 5 };
-        (BlastResult result, LoadBalancer after) = Blast(slow, _loadBalancer with { OtherIdle = TimeSpan.FromMilliseconds(20) });
+        // One packet of 128 bytes after the other, and a clock that stands still while one is on its way, and advances when it is back.
+        LoadBalancer loadBalancer = new(_loadBalancer with { OtherIdle = TimeSpan.FromMilliseconds(20) });
+        using Reflector reflector = new(_appliance, _loadBalancer.Port);
+        using Blaster blaster = new(_few with { Flows = 1, Packets = 4, Window = 1 }, _loadBalancer, loadBalancer, () => 100 * (loadBalancer.Metrics.ProcessedBytes / (2 * 128)));
+
+        BlastResult result = blaster.Run(CancellationToken.None);
 
         Assert.Equal((4, 4), (result.Sent, result.Returned));
-        Assert.Equal(4, after.Metrics.NewFlowCount);
+        Assert.Equal(4, loadBalancer.Metrics.NewFlowCount);
     });
 
     [Fact]
@@ -203,7 +212,7 @@ public class BlasterSpecs
     public void Should_allocate_nothing_by_the_packet() => Sandbox.Run(() =>
     {
         using Reflector reflector = new(_appliance, _loadBalancer.Port);
-        using Blaster blaster = new(new BlastOptions { Packets = 20_000, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix }, _loadBalancer, new LoadBalancer(_loadBalancer));
+        using Blaster blaster = new(_few with { Flows = 64, Packets = 20_000, Window = 512, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix }, _loadBalancer, new LoadBalancer(_loadBalancer));
         long before = GC.GetAllocatedBytesForCurrentThread();
         BlastResult result = blaster.Run(CancellationToken.None);
         Assert.Equal(20_000, result.Returned);

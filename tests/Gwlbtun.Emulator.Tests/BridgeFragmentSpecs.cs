@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Gwlbtun.Emulator.Judging;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -67,7 +68,7 @@ public class BridgeFragmentSpecs
         if (expected.Length == 0)
             Assert.Equal(answer, Receive(socket, lab));
         else
-            Assert.True(SpinWait.SpinUntil(() => lab.LoadBalancer.Judgements[Enum.Parse<Judgement>(expected)] != 0, TimeSpan.FromSeconds(10)));
+            Assert.True(SpinWait.SpinUntil(() => lab.LoadBalancer.Judgements[Enum.Parse<Judgement>(expected)] != 0, Wait.Patience));
         lab.Stop();
         Assert.Equal(expected.Length != 0, lab.Report.Objections().Any(objection => objection.StartsWith(expected, StringComparison.Ordinal)));
     }
@@ -89,7 +90,7 @@ public class BridgeFragmentSpecs
                 using Socket socket = Bound(lab.Client, client, 7001);
                 socket.SendTo(new byte[2_000], new IPEndPoint(IPAddress.Parse(server), 7000));
                 Judgement wrong = Judgement.PacketsDroppedCount_InvalidGwlbFlowCookie;
-                Assert.True(SpinWait.SpinUntil(() => lab.Bridge.Client.PacketsDelivered + lab.LoadBalancer.Judgements[wrong] == 1, TimeSpan.FromSeconds(10)));
+                Assert.True(SpinWait.SpinUntil(() => lab.Bridge.Client.PacketsDelivered + lab.LoadBalancer.Judgements[wrong] == 1, Wait.Patience));
                 lab.Stop();
                 Assert.Equal(isForeign ? [wrong + " 1"] : [], lab.Report.Objections());
                 Assert.Equal(0, lab.Bridge.Server.PacketsDelivered);
@@ -108,7 +109,7 @@ public class BridgeFragmentSpecs
     private static byte[] Receive(Socket socket, BridgeLab lab)
     {
         byte[] received = new byte[65_536];
-        bool hasArrived = socket.Poll(TimeSpan.FromSeconds(10), SelectMode.SelectRead);
+        bool hasArrived = socket.Poll(Wait.Patience, SelectMode.SelectRead);
         if (!hasArrived)
             Assert.Fail(lab.Describe());
         return received[..socket.Receive(received)];

@@ -4,6 +4,7 @@ using Gwlbtun.Emulator.Blasting;
 using Gwlbtun.Emulator.Blasting.Cases;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -13,6 +14,9 @@ public class CaseFaultSpecs
 {
     private const int Inner = Reply.InnerOffset;
     private const string WrongCookie = nameof(Judgement.PacketsDroppedCount_InvalidGwlbFlowCookie);
+
+    // In a few cases some stay away for good.
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(4);
 
     private static readonly CaseOptions _fragments = new() { FragmentSize = 600 };
     private static readonly CaseOptions _directions = new() { Asymmetric = true };
@@ -59,7 +63,7 @@ public class CaseFaultSpecs
         bool isAbsent = expected is not nameof(Judgement.Duplicated);
         foreach (BlastIp ip in (BlastIp[])[BlastIp.V4, BlastIp.V6])
         {
-            BlastOptions options = new() { Flows = 4, Packets = 400, Window = 16, Ip = ip, Sizes = SizeMix.Parse("1100,150"), Cases = CasesOf(fault) };
+            BlastOptions options = new() { Flows = 4, Packets = 400, Window = 16, Duration = Wait.Patience, Patience = _patience, Ip = ip, Sizes = SizeMix.Parse("1100,150"), Cases = CasesOf(fault) };
             Sandbox.Run(() =>
             {
                 FaultyAppliance appliance = new(fault);
@@ -78,7 +82,7 @@ public class CaseFaultSpecs
     public void Should_object_when_a_fragment_does_not_come_back() => Sandbox.Run(() =>
     {
         int fragments = 0;
-        BlastOptions options = new() { Flows = 4, Packets = 100, Window = 16, Sizes = SizeMix.Parse("1900"), Cases = _fragments };
+        BlastOptions options = new() { Flows = 4, Packets = 100, Window = 16, Patience = _patience, Sizes = SizeMix.Parse("1900"), Cases = _fragments };
         BlastResult result = CaseLab.Blast(options, (right, _) => IsLater(right.Inner) && fragments++ == 50 ? [] : [right]);
         Assert.Equal((100, 99), (result.Sent, result.Returned));
         Assert.Equal(["1 % lost where 0 % may be"], result.Objections(new HashSet<Judgement>(), maximumLoss: 0));
@@ -87,7 +91,7 @@ public class CaseFaultSpecs
     [Fact]
     public void Should_object_to_a_run_that_never_came_to_what_was_asked_for() => Sandbox.Run(() =>
     {
-        BlastOptions options = new() { Flows = 50, Packets = 50, Cases = new() { FragmentSize = 600, Errors = ErrorKinds.Both, ChurnEvery = 100 } };
+        BlastOptions options = new() { Flows = 50, Packets = 50, Patience = Wait.Patience, Cases = new() { FragmentSize = 600, Errors = ErrorKinds.Both, ChurnEvery = 100 } };
         BlastResult result = CaseLab.Blast(options, play: null);
         Assert.Equal(4, result.Objections(new HashSet<Judgement>(), maximumLoss: 0).Count);
     });

@@ -3,6 +3,7 @@ using Gwlbtun.Emulator.Blasting;
 using Gwlbtun.Emulator.Blasting.Cases;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Emulator.LoadBalancing;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -47,7 +48,7 @@ public class CaseSpecs
             "everything on nodes" => _everything with { ChurnPorts = true },
             _ => _everything,
         };
-        BlastOptions options = new() { Flows = 60, Packets = 5_000, Window = 64, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix, Sizes = SizeMix.Parse("3000,200,64,8500"), Cases = cases };
+        BlastOptions options = new() { Flows = 60, Packets = 5_000, Window = 64, Duration = Wait.Patience, Patience = Wait.Patience, Protocol = BlastProtocol.Mix, Ip = BlastIp.Mix, Sizes = SizeMix.Parse("3000,200,64,8500"), Cases = cases };
         options = traffic switch
         {
             "everything in bursts" => options with { Burst = 10 },

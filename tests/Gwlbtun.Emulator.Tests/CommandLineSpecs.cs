@@ -10,13 +10,16 @@ public class CommandLineSpecs
 {
     private static readonly string[] _blast = ["blast", "--appliance", "127.0.0.2", "--local", "127.0.0.1", "--packets", "50"];
 
+    // For a run that loses nothing: then it never takes as long.
+    private static readonly string[] _patient = ["--seconds", "60", "--patience", "60"];
+
     private static readonly string[] _fleet = ["fleet", "--appliance", "127.0.0.2", "--appliance", "127.0.0.3", "--local", "127.0.0.1"];
 
     [Fact]
     public void Should_end_with_0_and_say_what_came_back() => Sandbox.Run(() =>
     {
         using Reflector reflector = new(IPAddress.Parse("127.0.0.2"), 6081);
-        string output = Programs.Run(Programs.Emulator, [.. _blast, "--size-mix", "64:7,576:4,1400:1", "--protocol", "mix", "--ip-mix", "--enis", "3"]);
+        string output = Programs.Run(Programs.Emulator, [.. _blast, .. _patient, "--size-mix", "64:7,576:4,1400:1", "--protocol", "mix", "--ip-mix", "--enis", "3"]);
         Assert.Contains("sent 50, returned 50, lost 0 (0 %)", output, StringComparison.Ordinal);
         Assert.Contains("verdict: good", output, StringComparison.Ordinal);
     });
@@ -24,7 +27,7 @@ public class CommandLineSpecs
     [Fact]
     public void Should_write_JSON_alone_to_standard_output_and_end_with_1_when_packets_are_lost() => Sandbox.Run(() =>
     {
-        (int exitCode, string output, _) = Programs.RunToEnd(Programs.Emulator, [.. _blast, "--json", "-", "--drain", "0.1"]);
+        (int exitCode, string output, _) = Programs.RunToEnd(Programs.Emulator, [.. _blast, "--json", "-", "--patience", "0.1"]);
 
         Assert.Equal(1, exitCode);
         using JsonDocument json = JsonDocument.Parse(output);
@@ -43,7 +46,7 @@ public class CommandLineSpecs
     public void Should_go_by_what_is_allowed(string allowed, int expected) => Sandbox.Run(() =>
     {
         using Reflector reflector = new(IPAddress.Parse("127.0.0.2"), 6081, (right, number) => [number == 20 ? right.WithFlippedByte(Reply.InnerOffset + 60) : right]);
-        Assert.Equal(expected, Programs.RunToEnd(Programs.Emulator, [.. _blast, "--max-loss", "2", "--allow", allowed]).ExitCode);
+        Assert.Equal(expected, Programs.RunToEnd(Programs.Emulator, [.. _blast, .. _patient, "--max-loss", "2", "--allow", allowed]).ExitCode);
     });
 
     [Theory]
@@ -85,7 +88,7 @@ public class CommandLineSpecs
     public void Should_send_every_case_that_it_is_asked_for(string options) => Sandbox.Run(() =>
     {
         using Reflector reflector = new(IPAddress.Parse("127.0.0.2"), 6081);
-        string output = Programs.Run(Programs.Emulator, [.. _blast[..^1], "500", "--flows", "10", "--window", "50", "--protocol", "mix", "--ip-mix", .. options.Split(' ')]);
+        string output = Programs.Run(Programs.Emulator, [.. _blast[..^1], "500", .. _patient, "--flows", "10", "--window", "50", "--protocol", "mix", "--ip-mix", .. options.Split(' ')]);
         Assert.Contains("sent 500, returned 500, lost 0 (0 %)", output, StringComparison.Ordinal);
         Assert.Contains("cases: FragmentedDatagrams ", output, StringComparison.Ordinal);
         Assert.Contains("verdict: good", output, StringComparison.Ordinal);
@@ -96,7 +99,7 @@ public class CommandLineSpecs
     {
         using Reflector one = new(IPAddress.Parse("127.0.0.2"), 6081);
         using Reflector other = new(IPAddress.Parse("127.0.0.3"), 6081);
-        using JsonDocument json = JsonDocument.Parse(Programs.Run(Programs.Emulator, [.. _fleet, "--flows", "50", "--flow-seconds", "0.1", "--seconds", "0.5", "--json", "-"]));
+        using JsonDocument json = JsonDocument.Parse(Programs.Run(Programs.Emulator, [.. _fleet, "--flows", "50", "--flow-seconds", "0.1", "--seconds", "3", "--patience", "60", "--json", "-"]));
 
         Assert.True(json.RootElement.GetProperty("good").GetBoolean());
         Assert.True(json.RootElement.GetProperty("flows").GetInt64() > 100);

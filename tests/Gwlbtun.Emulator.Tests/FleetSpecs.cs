@@ -3,6 +3,7 @@ using Gwlbtun.Emulator.Blasting;
 using Gwlbtun.Emulator.Fleet;
 using Gwlbtun.Emulator.Judging;
 using Gwlbtun.Emulator.LoadBalancing;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Emulator.Tests;
@@ -25,16 +26,19 @@ public class FleetSpecs
         Rate = 4_000,
         Packets = Packets,
         Lifetime = 10,
-        Drain = TimeSpan.FromSeconds(2),
+        Duration = Wait.Patience,
+        Patience = Wait.Patience,
     };
 
-    // Where some are lost.
-    private static readonly BlastOptions _short = _options with { Drain = TimeSpan.FromMilliseconds(200) };
+    // What is refused is not waited for, but what is lost.
+    private static readonly BlastOptions _lossy = _options with { Patience = TimeSpan.FromSeconds(4) };
 
     [Fact]
     public void Should_carry_flows_that_begin_and_end_over_all_targets() => Sandbox.Run(() =>
     {
-        Run run = new(_options, _loadBalancer);
+        // In a closed loop: at a rate, a machine that stalls has many flows begin and end at once.
+        const int Window = 60;
+        Run run = new(_options with { Rate = null, Window = Window }, _loadBalancer);
         Assert.Empty(run.Result.Objections(new HashSet<Judgement>(), maximumLoss: 0));
         Assert.Equal((Packets, Packets), (run.Result.Sent, run.Result.Returned));
         TargetCounts[] targets = Assert.Single(run.Ledger.Phases).Targets;
@@ -44,7 +48,7 @@ public class FleetSpecs
         Assert.Equal(targets.Sum(target => target.Opened), run.LoadBalancer.Metrics.NewFlowCount);
         Assert.InRange(run.LoadBalancer.Metrics.NewFlowCount, Packets / 10, Packets / 10 + 60);
         Assert.Equal(run.LoadBalancer.Metrics.ActiveFlowCount, Enumerable.Range(0, 3).Sum(run.Ledger.CarriedBy));
-        Assert.InRange(run.LoadBalancer.Metrics.PeakFlowCount, 60, 120);
+        Assert.InRange(run.LoadBalancer.Metrics.PeakFlowCount, 60, 60 + Window);
     });
 
     [Fact]
@@ -62,7 +66,8 @@ public class FleetSpecs
     public void Should_move_flows_that_never_end_without_loss_when_to_rebalance() => Sandbox.Run(() =>
     {
         Run run = new(_options with { Lifetime = null }, _loadBalancer with { Failover = Failover.Rebalance }, (target, _) => target.Deregister(0));
-        Assert.Empty(run.Result.Objections(new HashSet<Judgement>(), maximumLoss: 0));
+        // A flow that moves may overtake itself: what it has left with a target that is late comes back after what went to another.
+        Assert.Empty(run.Result.Objections(new HashSet<Judgement> { Judgement.Reordered }, maximumLoss: 0));
         TargetCounts[] before = run.Ledger.Phases[0].Targets, after = run.Ledger.Phases[1].Targets;
         Assert.Equal(0, after[1].Sent);
         Assert.Equal(before[1].Opened, after[0].MovedIn + after[2].MovedIn);
@@ -72,7 +77,7 @@ public class FleetSpecs
     [Fact]
     public void Should_lose_what_is_sent_to_a_dead_target_and_nothing_else() => Sandbox.Run(() =>
     {
-        Run run = new(_short, _loadBalancer, (_, stop) => stop());
+        Run run = new(_lossy, _loadBalancer, (_, stop) => stop());
         TargetCounts[] after = run.Ledger.Phases[1].Targets;
         Assert.True(after[1].Lost > 0);
         // What the target had not read yet when it died was sent before.
@@ -100,7 +105,7 @@ public class FleetSpecs
             };
 
         // Flows that go on: what is returned twice is of one that is still there.
-        Run run = new(_short with { Lifetime = null }, _loadBalancer, play: Play);
+        Run run = new(_options with { Lifetime = null }, _loadBalancer, play: Play);
         Assert.Equal(new Dictionary<string, long> { [expected] = 1 }, run.Result.Judgements.Faults().Where(found => found.Value != 0).ToDictionary());
         Assert.Equal(fault == "twice" ? 0 : 1, run.Result.Lost);
     });
@@ -148,7 +153,7 @@ public class FleetSpecs
         {
             commands.Apply(nowMs: 7, nextPacket: 99);
             return output.ToString().Count(character => character == '\n') == 6;
-        }, TimeSpan.FromSeconds(10)));
+        }, Wait.Patience));
 
         Assert.Equal([null, null, 7], targets.Targets.Select(target => target.DeregisteredMs));
         Assert.Equal([("start", 0), ("second half", 99)], ledger.Phases.Select(phase => (phase.Name, phase.FirstNumber)));

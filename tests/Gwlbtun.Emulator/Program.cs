@@ -7,4 +7,6 @@ RootCommand root = new("A Gateway Load Balancer for the desk: sends flows to an 
     BlastCommand.Create(),
     FleetCommand.Create(),
 };
-return await root.Parse(args).InvokeAsync();
+// One that is told to stop still waits for what is on its way, sums up, and removes its devices.
+InvocationConfiguration patient = new() { ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };
+return await root.Parse(args).InvokeAsync(patient);

@@ -38,7 +38,7 @@ public sealed class DemoSpecs(ITestOutputHelper output) : IAsyncLifetime
     {
         Assert.DoesNotContain($"gwdemo-{_demo.Id}-", Command.Run("ip", "netns", "list"), StringComparison.Ordinal);
         // What it killed ends a little later, and the kernel tells nobody but the parent.
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        using var timeout = new CancellationTokenSource(Wait.Patience);
         while (Directory.GetDirectories("/proc").Any(IsOfTheDemo) && !timeout.IsCancellationRequested)
             await Task.Delay(20);
         Assert.DoesNotContain(Directory.GetDirectories("/proc"), IsOfTheDemo);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -35,7 +36,7 @@ public sealed class DeviceSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
 
         Assert.True(
-            SpinWait.SpinUntil(() => Lab.Appliance.Execute("sysctl", "-n", $"net.ipv4.conf.{Gwi}.rp_filter").Trim() == "0", TimeSpan.FromSeconds(3)),
+            SpinWait.SpinUntil(() => Lab.Appliance.Execute("sysctl", "-n", $"net.ipv4.conf.{Gwi}.rp_filter").Trim() == "0", Wait.Patience),
             "rp_filter is still on");
     }
 
@@ -48,7 +49,7 @@ public sealed class DeviceSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
 
         Gwlb.Send(flow, RouterAdvertisement.Build());
 
-        Assert.True(SpinWait.SpinUntil(() => RouterAdvertisement.HasArrived(Lab.Appliance), TimeSpan.FromSeconds(5)), "it did not come out of the device");
+        Assert.True(SpinWait.SpinUntil(() => RouterAdvertisement.HasArrived(Lab.Appliance), Wait.Patience), "it did not come out of the device");
         Assert.Empty(Lab.Appliance.Ip("-6", "route", "show", "default"));
     }
 
@@ -75,7 +76,7 @@ public sealed class DeviceSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
         using var gwi = new DeviceSocket(Lab.Appliance, Gwi);
         await File.WriteAllTextAsync(Path.Combine(Folder, "go"), "\n");
 
-        Assert.Equal(flow.Packet(0), gwi.Receive(TimeSpan.FromSeconds(5)));
+        Assert.Equal(flow.Packet(0), gwi.Receive(Wait.Patience));
         Assert.DoesNotContain(Gwo, Lab.Appliance.Ip("link"), StringComparison.Ordinal);
         var eni = (await gwlbtun.GetReportAsync()).GetProperty("enis")[0];
         Assert.False(eni.TryGetProperty("tunnelOut", out _));

@@ -126,7 +126,7 @@ public sealed class ExampleScriptSpecs(ITestOutputHelper output) : ApplianceSpec
             """);
         File.SetUnixFileMode(Path.Combine(folder, "ip"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         var failure = Assert.Throws<InvalidOperationException>(() => Lab.Appliance.Execute(
-            "timeout", "3", "env", "HOOK_ROUTE=back", $"HOOK_STATE_DIR={Folder}/state", $"PATH={folder}:{Environment.GetEnvironmentVariable("PATH")}",
+            "timeout", "6", "env", "HOOK_ROUTE=back", $"HOOK_STATE_DIR={Folder}/state", $"PATH={folder}:{Environment.GetEnvironmentVariable("PATH")}",
             Artifacts.ExampleScript("create-route.sh"), "CREATE", "gwi-1", "gwo-1", $"{1:x17}"));
         Assert.Contains("undoing what was done", failure.Message, StringComparison.Ordinal);
         Assert.Equal(before, Snapshots());

@@ -1,3 +1,4 @@
+using Gwlbtun.EndToEnd.Tests.FlowMatching;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Xunit;
 using Xunit.Abstractions;
@@ -5,7 +6,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests;
 
 [Collection(Alone.Name)]
-public sealed class HeldPacketSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
+public sealed class HeldPacketSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
     private const int Held = 1000;
     private const int Sent = Held + 500;
@@ -47,16 +48,20 @@ public sealed class HeldPacketSpecs(ITestOutputHelper output) : ApplianceSpecs(o
     [Fact]
     public async Task Should_drop_and_count_what_is_beyond_the_bound_of_held_packets()
     {
+        const int Bound = 100, Sent = 300;
+        var mayEnd = Path.Combine(Folder, "may-end");
         var config = Path.Combine(Folder, "few.conf");
-        await File.WriteAllTextAsync(config, "tunnel.hold.packets-per-eni = 100");
-        var gwlbtun = await StartAsync("--config", config, "-j", "-c", Script("slow-hook", $"sleep 1; exec {Passthrough} \"$@\""));
+        await File.WriteAllTextAsync(config, $"tunnel.hold.packets-per-eni = {Bound}");
+        var gwlbtun = await StartAsync("--config", config, "-j", "-c", Script("slow-hook", $"until [ -e {mayEnd} ]; do sleep 0.02; done; exec {Passthrough} \"$@\""));
         var flow = new GwlbFlow(Eni, 1);
-        for (uint sequence = 0; sequence < 300; sequence++)
+        for (uint sequence = 0; sequence < Sent; sequence++)
             Gwlb.Send(flow, flow.Packet(sequence));
+        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis") is var enis && enis.GetArrayLength() == 1 && enis[0].GetProperty("pktsDropped").GetInt32() == Sent - Bound);
 
-        for (uint sequence = 0; sequence < 100; sequence++)
+        await File.WriteAllTextAsync(mayEnd, "");
+        for (uint sequence = 0; sequence < Bound; sequence++)
             Assert.Equal(sequence, (await Gwlb.ReceiveAsync()).Sequence);
-        Assert.Equal(200, (await gwlbtun.GetReportAsync()).GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
+        Assert.False(Gwlb.TryReceive(out _));
     }
 
     private async Task SendBothAsync(GwlbFlow slow, GwlbFlow other)

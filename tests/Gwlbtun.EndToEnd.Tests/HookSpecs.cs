@@ -1,5 +1,6 @@
 using System.Net;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -44,15 +45,17 @@ public sealed class HookSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
     [Fact]
     public async Task Should_end_a_hook_and_its_children_when_it_exceeds_its_time()
     {
-        Variables["GWLBTUN_HOOKS_TIMEOUT"] = "300ms";
+        Variables["GWLBTUN_HOOKS_TIMEOUT"] = "4s";
         Variables["GWLBTUN_HOOKS_KILL_GRACE"] = "300ms";
         var pids = Path.Combine(Folder, "pids");
-        var gwlbtun = await StartAsync("-j", "-c", Script("stubborn", $"{Passthrough} \"$@\"; trap '' TERM; sleep 1000 & echo $$ $! > {pids}; wait"));
+        var gwlbtun = await StartAsync("-j", "-c", Script("stubborn", $"trap '' TERM; sleep 1000 & echo $$ $! > {pids}; {Passthrough} \"$@\"; wait"));
         // on-create-failure is "continue": the tunnel carries traffic all the same.
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
 
-        Assert.Contains("SIGKILL", gwlbtun.Program.Log, StringComparison.Ordinal);
-        Assert.All((await File.ReadAllTextAsync(pids)).Split(), pid => Assert.False(pid.Length > 0 && IsRunning(pid), $"{pid} still runs"));
+        await gwlbtun.Program.WaitForLineAsync("SIGKILL");
+        string[] both = (await File.ReadAllTextAsync(pids)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, both.Length);
+        Assert.True(SpinWait.SpinUntil(() => !both.Any(IsRunning), Wait.Patience), $"{string.Join(' ', both.Where(IsRunning))} still runs");
         var hooks = (await gwlbtun.GetReportAsync()).GetProperty("hooks");
         Assert.Equal(1, hooks.GetProperty("timedOut").GetInt32());
     }
@@ -81,6 +84,15 @@ public sealed class HookSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
             await Gwlb.ReceiveAsync();
     }
 
-    private static bool IsRunning(string pid) =>
-        File.Exists($"/proc/{pid}/stat") && !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+    private static bool IsRunning(string pid)
+    {
+        try
+        {
+            return !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // it has ended
+        }
+    }
 }

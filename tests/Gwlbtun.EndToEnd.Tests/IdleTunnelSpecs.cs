@@ -8,7 +8,7 @@ namespace Gwlbtun.EndToEnd.Tests;
 
 public sealed class IdleTunnelSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
-    private static readonly TimeSpan _activeFor = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan _activeFor = TimeSpan.FromSeconds(6.5);
 
     [Fact]
     public async Task Should_take_an_idle_tunnel_down_and_build_it_again_when_traffic_returns()
@@ -19,7 +19,7 @@ public sealed class IdleTunnelSpecs(ITestOutputHelper output) : ApplianceSpecs(o
         await DestroyedAsync(gwlbtun);
 
         await Gwlb.EchoAsync(flow, 1);
-        Assert.Equal(2, gwlbtun.Program.CountLines($"hook CREATE {Gwi}"));
+        await gwlbtun.Program.WaitForLineAsync($"hook CREATE {Gwi}", occurrence: 2);
     }
 
     [Fact]
@@ -50,10 +50,10 @@ public sealed class IdleTunnelSpecs(ITestOutputHelper output) : ApplianceSpecs(o
     }
 
     private Task<GwlbtunProcess> StartIdleAsync() =>
-        StartAsync("-t", "2", "-c", TracingHook(), "-r", TracingHook());
+        StartAsync("-t", "4", "-c", TracingHook(), "-r", TracingHook());
 
     private static async Task DestroyedAsync(GwlbtunProcess gwlbtun) =>
-        await gwlbtun.Program.WaitForLineAsync($"hook DESTROY {Gwi}", TimeSpan.FromSeconds(6));
+        await gwlbtun.Program.WaitForLineAsync($"hook DESTROY {Gwi}");
 
     private static async Task RepeatAsync(Action<uint> send)
     {

@@ -97,7 +97,7 @@ public sealed class NamespaceSpecs : ApplianceSpecs
         Command.Run("ip", "netns", "del", Endpoint.Name);
         await gwlbtun.Program.WaitForLineAsync($"tunnel failed: network namespace {Endpoint.Name} was deleted");
         await gwlbtun.Program.WaitForLineAsync($"hook CREATE {Gwi} {Gwo}", occurrence: 2);
-        await gwlbtun.WaitForHealthAsync(HttpStatusCode.OK, TimeSpan.FromSeconds(5));
+        await gwlbtun.WaitForHealthAsync(HttpStatusCode.OK);
 
         // A reply finds its flow although nothing arrived from the load balancer since.
         using (var gwo = new DeviceSocket(Endpoint, Gwo))
@@ -144,10 +144,10 @@ public sealed class NamespaceSpecs : ApplianceSpecs
     [Fact]
     public async Task Should_remove_the_namespace_of_an_idle_endpoint_and_make_it_anew_when_traffic_returns()
     {
-        var gwlbtun = await StartInNamespacesAsync("-t", "1");
+        var gwlbtun = await StartInNamespacesAsync("-t", "5");
         await Gwlb.EchoAsync(_flow, 0);
         await gwlbtun.Program.WaitForLineAsync($"tunnel {Gwi} {Gwo} in {Endpoint.Name} destroyed: idle");
-        Assert.True(SpinWait.SpinUntil(() => _namespaces.Names.Count == 0, TimeSpan.FromSeconds(5)), "the namespace is still there");
+        Assert.True(SpinWait.SpinUntil(() => _namespaces.Names.Count == 0, Wait.Patience), "the namespace is still there");
 
         await Gwlb.EchoAsync(_flow, 1);
         Assert.Equal([Endpoint.Name], _namespaces.Names);

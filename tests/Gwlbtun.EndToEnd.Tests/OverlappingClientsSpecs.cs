@@ -49,11 +49,12 @@ public sealed class OverlappingClientsSpecs(ITestOutputHelper output) : Applianc
         }
         _web = await WebServer.StartAsync(sides.Server, Folder);
 
-        foreach (var address in ClientAndServer.BehindTheSecondLeg.Take(script.Contains("v4", StringComparison.Ordinal) ? 1 : 2))
+        foreach (var (index, address) in ClientAndServer.BehindTheSecondLeg.Take(script.Contains("v4", StringComparison.Ordinal) ? 1 : 2).Index())
         {
             foreach (var client in clients)
-                client.Execute("ping", "-q", "-c", "3", "-i", "0.05", "-W", "5", address);
-            await Task.WhenAll(clients.Select(client => _web.FetchAsync(client, address, "--local-port", "40000")));
+                client.Execute("ping", "-q", "-c", "3", "-i", "0.05", "-W", "60", address);
+            // All from the same port; another one each time, for where the client has closed first its port is taken for a minute.
+            await Task.WhenAll(clients.Select(client => _web.FetchAsync(client, address, "--local-port", $"{40_000 + index}")));
         }
 
         foreach (var emulator in _emulators)

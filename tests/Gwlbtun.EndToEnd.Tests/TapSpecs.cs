@@ -33,6 +33,7 @@ public sealed partial class TapSpecs(ITestOutputHelper output) : ApplianceSpecs(
         var host = await ListenAsync(Lab.Appliance, "any");
         var tap = await ListenAsync(ids, "tap");
         await PingAsync(tap);
+        await host.WaitForLineAsync("mirror +Out", occurrence: 8);
         // ping's is 64; nftables forwards, which costs one.
         Assert.Equal(8, tap.CountLines("(ttl|hlim) 63,"));
         Assert.Equal([$"{Gwi} In", "mirror Out"], Passages(host));

@@ -1,4 +1,6 @@
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -11,7 +13,7 @@ public sealed class ThreadSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
     {
         var gwlbtun = await StartAsync("--udpthreads", "3", "--tunthreads", "2", "-c", Passthrough);
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
-        Assert.Equal(["gwlbtun T000", "gwlbtun T001", "gwlbtun U000", "gwlbtun U001", "gwlbtun U002"], DataThreads(gwlbtun.ThreadNames()));
+        Await(["gwlbtun T000", "gwlbtun T001", "gwlbtun U000", "gwlbtun U001", "gwlbtun U002"], () => DataThreads(gwlbtun));
     }
 
     [Fact]
@@ -19,7 +21,7 @@ public sealed class ThreadSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
     {
         var gwlbtun = await StartAsync("-c", Passthrough);
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
-        Assert.Equal(2 * Environment.ProcessorCount, DataThreads(gwlbtun.ThreadNames()).Count());
+        Await([2 * Environment.ProcessorCount], () => [DataThreads(gwlbtun).Count]);
     }
 
     [Fact]
@@ -28,9 +30,8 @@ public sealed class ThreadSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
         var core = Environment.ProcessorCount - 1;
         var gwlbtun = await StartAsync("--udpthreads", "4", "--udpaffinity", "0", "--tunaffinity", $"{core}", "-c", Passthrough);
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
-        Assert.Equal([$"gwlbtun TA{core:000}", "gwlbtun UA000"], DataThreads(gwlbtun.ThreadNames()));
-        Assert.Equal("0", gwlbtun.AllowedCores("gwlbtun UA000"));
-        Assert.Equal($"{core}", gwlbtun.AllowedCores($"gwlbtun TA{core:000}"));
+        Await([$"gwlbtun TA{core:000}", "gwlbtun UA000"], () => DataThreads(gwlbtun));
+        Await(["0", $"{core}"], () => [gwlbtun.AllowedCores("gwlbtun UA000"), gwlbtun.AllowedCores($"gwlbtun TA{core:000}")]);
     }
 
     [Fact]
@@ -39,9 +40,30 @@ public sealed class ThreadSpecs(ITestOutputHelper output) : ApplianceSpecs(outpu
         var gwlbtun = await StartAsync("--udpthreads", "1", "--tunthreads", "2", "-c", Passthrough);
         foreach (var n in Enumerable.Range(0, 20))
             await Gwlb.EchoAsync(new GwlbFlow(Eni + (ulong)n, n), 0);
-        Assert.Equal(3, DataThreads(gwlbtun.ThreadNames()).Count());
+        Await([3], () => [DataThreads(gwlbtun).Count]);
     }
 
-    private static IEnumerable<string> DataThreads(IEnumerable<string> names) =>
-        names.Where(name => name.StartsWith("gwlbtun U", StringComparison.Ordinal) || name.StartsWith("gwlbtun T", StringComparison.Ordinal));
+    private static IReadOnlyList<string> DataThreads(GwlbtunProcess gwlbtun) =>
+        [.. gwlbtun.ThreadNames().Where(name => name.StartsWith("gwlbtun U", StringComparison.Ordinal) || name.StartsWith("gwlbtun T", StringComparison.Ordinal))];
+
+    /// <summary>A thread names and pins itself when it begins, and others that come and go have none of these names.</summary>
+    private static void Await<T>(IReadOnlyList<T> expected, Func<IReadOnlyList<T>> read)
+    {
+        IReadOnlyList<T> found = [];
+        _ = SpinWait.SpinUntil(
+            () =>
+            {
+                try
+                {
+                    found = read();
+                }
+                catch (IOException)
+                {
+                    return false; // one has just ended
+                }
+                return found.SequenceEqual(expected);
+            },
+            Wait.Patience);
+        Assert.Equal(expected, found);
+    }
 }

@@ -26,7 +26,7 @@ public sealed class TranslatingNodeSpecs(ITestOutputHelper output) : ApplianceSp
         // Has the endpoint's devices built and its hook run; then the emulator takes the load balancer's place.
         var flow = new GwlbFlow(Eni, 0);
         Gwlb.Send(flow, flow.Packet(0));
-        await Lab.WaitForDeliveredAsync(1, TimeSpan.FromSeconds(20));
+        await Lab.WaitForDeliveredAsync(1);
         Gwlb.Dispose();
 
         var summary = await EmulatorProcess.BlastAsync(Lab, Folder, ["--flows", "8", "--packets", $"{Packets}", "--rate", "2000", "--max-loss", "0"]);

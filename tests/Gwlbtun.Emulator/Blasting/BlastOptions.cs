@@ -55,6 +55,9 @@ internal sealed record BlastOptions
     /// <summary>What the traffic has beyond whole packets of flows that keep their header; null is nothing.</summary>
     public CaseOptions? Cases { get; init; }
 
-    /// <summary>How long to wait for the last packets after the last one that came.</summary>
-    public TimeSpan Drain { get; init; } = TimeSpan.FromMilliseconds(500);
+    /// <summary>
+    /// How long packets may stay away: a closed loop then gives up those on their way and goes on, and at the end no more of them are waited for.
+    /// Each one that comes begins it anew.
+    /// </summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(2);
 }

@@ -17,22 +17,21 @@ internal sealed class Blaster : IDisposable
     private static readonly TimeSpan _idleWait = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(1);
 
-    // A closed loop whose packets stay away this long gives them up and goes on.
-    private static readonly TimeSpan _stall = TimeSpan.FromMilliseconds(100);
-
     private readonly BlastOptions _options;
     private readonly LoadBalancer _loadBalancer;
     private readonly GeneveChannel _channel;
     private readonly Readiness _readiness;
     private readonly Traffic _traffic;
+    private readonly Func<long> _nowMs;
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private long _givenUp;
     private long _lastSweep;
 
-    public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer)
+    /// <inheritdoc cref="Blaster(BlastOptions, LoadBalancerOptions, LoadBalancer, Func{GeneveChannel, Traffic}, Func{long})"/>
+    public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, Func<long>? nowMs = null)
         : this(options, loadBalancerOptions, loadBalancer, channel => options.Cases is { } cases
             ? new CaseTraffic(options, cases, loadBalancerOptions.Endpoints, loadBalancer, channel)
-            : new PlainTraffic(options, loadBalancerOptions.Endpoints, loadBalancer, channel))
+            : new PlainTraffic(options, loadBalancerOptions.Endpoints, loadBalancer, channel), nowMs)
     {
     }
 
@@ -40,8 +39,10 @@ internal sealed class Blaster : IDisposable
     /// <param name="loadBalancerOptions">The load balancer's.</param>
     /// <param name="loadBalancer">What admits and judges.</param>
     /// <param name="newTraffic">Makes what is sent.</param>
-    public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, Func<GeneveChannel, Traffic> newTraffic)
+    /// <param name="nowMs">The clock, in milliseconds, that flows become idle by.</param>
+    public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, Func<GeneveChannel, Traffic> newTraffic, Func<long>? nowMs = null)
     {
+        _nowMs = nowMs ?? (() => Environment.TickCount64);
         _options = options;
         _loadBalancer = loadBalancer;
         _channel = new GeneveChannel(loadBalancerOptions, loadBalancer);
@@ -64,14 +65,14 @@ internal sealed class Blaster : IDisposable
         long now = start;
         while (now < end && _traffic.Turns < (_options.Packets ?? long.MaxValue) && !stop.IsCancellationRequested)
         {
-            int sent = _traffic.Send(Allowance(now - start), Now(), Environment.TickCount64);
+            int sent = _traffic.Send(Allowance(now - start), Now(), _nowMs());
             int received = Receive();
             now = Now();
             if (received > 0)
                 lastProgress = now;
             if (sent == 0 && received == 0)
                 _readiness.Wait(UntilDue(now - start));
-            if (_options.Rate is null && Outstanding >= _options.Window && now - lastProgress > Nanoseconds(_stall))
+            if (_options.Rate is null && Outstanding >= _options.Window && now - lastProgress > Nanoseconds(_options.Patience))
             {
                 _givenUp += Outstanding;
                 lastProgress = now;
@@ -123,7 +124,7 @@ internal sealed class Blaster : IDisposable
         if (received == 0)
             _channel.JudgeStrays();
         else
-            _traffic.Take(received, Now(), Environment.TickCount64);
+            _traffic.Take(received, Now(), _nowMs());
         return received;
     }
 
@@ -141,7 +142,7 @@ internal sealed class Blaster : IDisposable
     // Whoever stops it early wants to know no less of what is on its way.
     private void Drain()
     {
-        _readiness.Drain(() => _traffic.Sent > _traffic.Returned + _traffic.Refused, Receive, _options.Drain);
+        _readiness.Drain(() => _traffic.Sent > _traffic.Returned + _traffic.Refused, Receive, _options.Patience);
         _channel.JudgeStrays();
         _traffic.End();
     }
@@ -151,7 +152,7 @@ internal sealed class Blaster : IDisposable
         if (now - _lastSweep < Nanoseconds(_sweepEvery))
             return;
         _lastSweep = now;
-        _traffic.Sweep(Environment.TickCount64);
+        _traffic.Sweep(_nowMs());
     }
 
     // Never 0: InFlight keeps 0 for itself.

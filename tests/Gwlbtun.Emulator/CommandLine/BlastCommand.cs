@@ -29,12 +29,12 @@ internal static class BlastCommand
         Option<double> seconds = LoadBalancerArguments.Seconds("--seconds", 5, "How long to send");
         Option<long?> packets = new("--packets") { Description = "Ends after so many packets." };
         Option<double> maximumLoss = new("--max-loss") { Description = "Percent of the packets that may be lost.", HelpName = "PERCENT", DefaultValueFactory = _ => 0 };
-        Option<double> drain = LoadBalancerArguments.Seconds("--drain", 0.5, "How long to wait for the last packets after the last one that came");
+        Option<double> patience = Patience();
 
         Command command = new("blast", "Sends generated flows, and compares each returned packet byte for byte with what was sent. Fragments, ICMP errors, IP options, new cookies and directions go together as wanted, over IPv4, IPv6 and any number of flows and endpoints.");
         shared.AddTo(command);
         cases.AddTo(command);
-        foreach (Option option in (Option[])[endpointBase, endpoints, flows, sizes, sizeMix, protocol, ipv6, ipMix, rate, window, burst, seconds, packets, maximumLoss, drain])
+        foreach (Option option in (Option[])[endpointBase, endpoints, flows, sizes, sizeMix, protocol, ipv6, ipMix, rate, window, burst, seconds, packets, maximumLoss, patience])
             command.Options.Add(option);
         command.Validators.Add(result =>
         {
@@ -67,7 +67,7 @@ internal static class BlastCommand
                 Packets = parsed.GetValue(packets),
                 MaximumLoss = parsed.GetValue(maximumLoss),
                 Cases = cases.Read(parsed),
-                Drain = TimeSpan.FromSeconds(parsed.GetValue(drain)),
+                Patience = TimeSpan.FromSeconds(parsed.GetValue(patience)),
             }, parsed.GetValue(shared.Json), stop)));
         return command;
 
@@ -82,6 +82,10 @@ internal static class BlastCommand
         Summary.Write(json, report.ToJson(), report.WriteText);
         return report.Objections.Count == 0 ? ExitCode.Good : ExitCode.NotGood;
     }
+
+    /// <summary>The option for <see cref="BlastOptions.Patience"/>.</summary>
+    public static Option<double> Patience() => LoadBalancerArguments.Seconds(
+        "--patience", new BlastOptions().Patience.TotalSeconds, "How long packets may stay away, after the last one that came, before they are given up");
 
     /// <summary>An option with a whole number.</summary>
     public static Option<int> Number(string name, int least, int most, int value, string description)

@@ -26,6 +26,7 @@ internal static class FleetCommand
         Option<double?> flowSeconds = Above0("--flow-seconds", "SECONDS", "How long a flow lives before another takes its place; otherwise all live to the end.");
         Option<double?> seconds = Above0("--seconds", "SECONDS", "How long to send; otherwise until SIGTERM or SIGINT.");
         Option<double> maximumLoss = new("--max-loss") { Description = "Percent of the packets that may be lost.", HelpName = "PERCENT", DefaultValueFactory = _ => 0 };
+        Option<double> patience = BlastCommand.Patience();
         Option<double?> delay = Above0("--deregistration-delay", "SECONDS", "How long a deregistered target is draining.", DefaultDelay);
         Option<string> failover = new("--failover")
         {
@@ -36,7 +37,7 @@ internal static class FleetCommand
 
         Command command = new("fleet", $"Sends flows that begin and end all the time to several targets, and judges each packet that returns. Does what standard input says meanwhile, a line each: {FleetCommands.Syntax}. Says when a target's health changes, and counts by phase and target.");
         shared.AddTo(command);
-        foreach (Option option in (Option[])[endpointBase, endpoints, flows, rate, flowSeconds, seconds, maximumLoss, delay, failover])
+        foreach (Option option in (Option[])[endpointBase, endpoints, flows, rate, flowSeconds, seconds, maximumLoss, patience, delay, failover])
             command.Options.Add(option);
         command.SetAction((parsed, stop) => Session.RunAsync(
             () => shared.Read(parsed, endpointBase, parsed.GetValue(endpoints)) with
@@ -53,6 +54,7 @@ internal static class FleetCommand
                 Lifetime = Lifetime(parsed.GetValue(flowSeconds), parsed.GetValue(rate) ?? DefaultRate, parsed.GetValue(flows)),
                 Duration = parsed.GetValue(seconds) is { } limit ? TimeSpan.FromSeconds(limit) : _forever,
                 MaximumLoss = parsed.GetValue(maximumLoss),
+                Patience = TimeSpan.FromSeconds(parsed.GetValue(patience)),
             }, parsed.GetValue(shared.Json), stop)));
         return command;
     }

@@ -21,7 +21,7 @@ internal sealed unsafe class FleetTraffic(
     : PlannedTraffic(options, endpoints, loadBalancer, channel)
 {
     // What has not come back so long after its flow's last packet is lost.
-    private const long PatienceMs = 5_000;
+    private const long PatienceMs = 30_000;
 
     private readonly Dictionary<int, FleetFlow> _flows = [];
     private readonly Queue<(FleetFlow Flow, long EndedMs)> _ending = [];

@@ -41,7 +41,7 @@ internal sealed class HeldFragments<TKey>
     where TKey : notnull
 {
     private const int MaximumHeld = 4_096;
-    private const long PatienceMs = 1_000;
+    private const long PatienceMs = 5_000;
 
     private readonly Dictionary<TKey, List<HeldDatagram>> _held = [];
 

@@ -26,7 +26,7 @@ internal sealed class FleetEmulator
     {
         var summary = Path.Combine(folder, "fleet.json");
         string[] targets = [.. lab.Appliances.SelectMany(appliance => (string[])["--appliance", $"{appliance.Address}"])];
-        string[] health = ["--health-port", $"{GwlbtunProcess.HealthPort}", "--health-http", "--health-interval", "0.2", "--health-timeout", "2", "--health-threshold", "2"];
+        string[] health = ["--health-port", $"{GwlbtunProcess.HealthPort}", "--health-http", "--health-interval", "0.2", "--health-timeout", "30", "--health-threshold", "2"];
         var started = new FleetEmulator(
             RunningProgram.Start(["ip", "netns", "exec", lab.Gwlb.Name, Artifacts.Emulator, "fleet", .. targets, .. health, "--json", summary, .. arguments]), summary);
         foreach (var (_, address) in lab.Appliances)

@@ -1,6 +1,7 @@
 using System.Net;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -33,7 +34,7 @@ internal sealed class FleetHandler(NetworkNamespace network, IPAddress address, 
     public async Task WaitForDeliveredAsync(long more)
     {
         var goal = network.ReceivedPackets("gwi-") + more;
-        for (var patience = TimeSpan.FromSeconds(20); network.ReceivedPackets("gwi-") < goal; patience -= _askAgain)
+        for (var patience = Wait.Patience; network.ReceivedPackets("gwi-") < goal; patience -= _askAgain)
         {
             Assert.True(patience > TimeSpan.Zero, $"it has not delivered {more} packets:\n{Current.Program.Log}");
             await Task.Delay(_askAgain);
@@ -44,18 +45,11 @@ internal sealed class FleetHandler(NetworkNamespace network, IPAddress address, 
     public async Task BeginDrainAsync()
     {
         Current.Program.Signal(Signals.Terminate);
-        await Current.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(2));
+        await Current.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable);
     }
 
     /// <summary>Tells it to stop a second time, as there is nothing left to wait for, and asserts that it ends well.</summary>
     public Task CutDrainShortAsync() => Current.StopAsync();
-
-    /// <summary>Waits until the drain time is over, and asserts that it ends well.</summary>
-    public async Task WaitUntilDrainedAsync()
-    {
-        var code = await Current.Program.WaitForExitAsync();
-        Assert.True(code == 0, $"gwlbtun ended with {code}:\n{Current.Program.Log}");
-    }
 
     public async Task DisposeAsync(ITestOutputHelper output)
     {

@@ -36,7 +36,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     [InlineData(true)]
     public async Task Should_keep_later_fragments_until_their_first_comes(bool v6)
     {
-        var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 3s");
+        var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 30s");
         GwlbFlow[] flows = [new(Eni, 1, v6), new(Eni, 2, v6)];
         await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
         var fragments = flows.Select(flow => PacketShapes.Fragments(flow.Reply(1, 6000), 1200, 0xABC)).ToArray();
@@ -81,7 +81,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     [InlineData(true)]
     public async Task Should_forget_a_fragmented_packet_in_time(bool v6)
     {
-        var gwlbtun = await StartWithAsync(Sink, "flows.fragments { timeout = 1s, wait = 0s }");
+        var gwlbtun = await StartWithAsync(Sink, "flows.fragments { timeout = 5s, wait = 0s }");
         var flow = new GwlbFlow(Eni, 1, v6);
         await LearnAsync((flow, flow.Packet(0)));
         var fragments = PacketShapes.Fragments(flow.Reply(1, 3000), 1200, 0xABC);
@@ -109,7 +109,9 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         foreach (var fragments in packets)
             Egress.Send(fragments[1]);
 
-        var report = await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis")[0].GetProperty("tunnelOut").GetProperty("threads").EnumerateArray().Sum(thread => thread.GetProperty("pktsIn").GetInt64()) == 2 * Sent);
+        var report = await WaitForReportAsync(gwlbtun, report =>
+            Drops(report, "fragmentWithoutFirst") >= Sent - Most &&
+            report.GetProperty("enis")[0].GetProperty("tunnelOut").GetProperty("threads").EnumerateArray().Sum(thread => thread.GetProperty("pktsIn").GetInt64()) == 2 * Sent);
         Assert.InRange(Drops(report, "fragmentWithoutFirst"), Sent - Most, Sent - Most / 4);
     }
 

@@ -24,7 +24,7 @@ public sealed class KernelChatterSpecs(ITestOutputHelper output) : MatchingSpecs
         using (Chatter())
         {
             // Some of each kind, from each device.
-            var said = await WaitForReportAsync(gwlbtun, report => Drops(report, "kernelChatter") >= 20, TimeSpan.FromSeconds(10));
+            var said = await WaitForReportAsync(gwlbtun, report => Drops(report, "kernelChatter") >= 20);
             Assert.Single(said.GetProperty("drops").EnumerateObject());
             Assert.Equal(0, said.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
             Assert.Equal(0, ReadFromTunnel(said));
@@ -38,11 +38,12 @@ public sealed class KernelChatterSpecs(ITestOutputHelper output) : MatchingSpecs
     {
         var gwlbtun = await StartWithAsync(TracingHook(), "", "-t", "3");
         var flow = new GwlbFlow(Eni, 1);
-        await EchoAsync(flow, flow.Packet(0));
         var start = TimeProvider.System.GetTimestamp();
+        await EchoAsync(flow, flow.Packet(0));
+        // Goes on for as long as the tunnel is there.
         using var chatter = Chatter();
-        await gwlbtun.Program.WaitForLineAsync($"hook DESTROY {Gwi}", TimeSpan.FromSeconds(8));
-        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.FromSeconds(2.5), TimeSpan.FromSeconds(6));
+        await gwlbtun.Program.WaitForLineAsync($"hook DESTROY {Gwi}");
+        Assert.True(TimeProvider.System.GetElapsedTime(start) >= TimeSpan.FromSeconds(3), "it was taken down too early");
     }
 
     /// <summary>

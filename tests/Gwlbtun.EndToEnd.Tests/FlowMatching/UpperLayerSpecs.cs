@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
+using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -11,8 +12,6 @@ namespace Gwlbtun.EndToEnd.Tests.FlowMatching;
 public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(output)
 {
     private const byte Experimental = 253; // RFC 3692
-
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     /// <summary>Chains of extension headers, by their protocol numbers.</summary>
     public static TheoryData<byte[]> Chains =>
@@ -50,8 +49,7 @@ public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(ou
     {
         var gwlbtun = await StartWithAsync(Sink);
         var flow = new GwlbFlow(Eni, 1, IsV6: true);
-        Gwlb.Send(flow, flow.Packet(0));
-        await WaitForReportAsync(gwlbtun, report => FlowCount(report) == 1);
+        await LearnAsync((flow, flow.Packet(0)));
         using var ingress = new DeviceSocket(Lab.Appliance, Gwi);
 
         var other = new GwlbFlow(Eni, 2, IsV6: true);
@@ -64,7 +62,7 @@ public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         foreach (var packet in endless)
         {
             Gwlb.Send(other, packet);
-            Assert.Equal(packet, ingress.Receive(_patience));
+            Assert.Equal(packet, ingress.Receive(Wait.Patience));
         }
 
         var report = await WaitForDropsAsync(gwlbtun, "flowHeaderChain", endless.Length);
@@ -128,8 +126,7 @@ public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         Gwlb.Send(flow4, []);
         await Gwlb.EchoAsync(flow4, 2);
 
-        var report = await WaitForDropsAsync(gwlbtun, "innerLength", wrong.Length + 1);
-        Assert.Equal(3, Drops(report, "innerTruncated"));
+        var report = await WaitForReportAsync(gwlbtun, report => (Drops(report, "innerLength"), Drops(report, "innerTruncated")) == (wrong.Length + 1, 3));
         Assert.Equal(wrong.Length + 4, report.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
         AssertNothingReturned();
     }

@@ -72,7 +72,7 @@ public sealed class ImageSpecs(ImageBuild image, ITestOutputHelper output) : App
         Assert.Equal(0, _container!.CheckHealth());
 
         _container.Gwlbtun.Program.Signal(Signals.Terminate);
-        await _container.Gwlbtun.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable, TimeSpan.FromSeconds(2));
+        await _container.Gwlbtun.WaitForHealthAsync(HttpStatusCode.ServiceUnavailable);
         Assert.NotEqual(0, _container.CheckHealth());
         await _container.Gwlbtun.StopAsync();
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Lab;
 
@@ -44,12 +45,12 @@ internal sealed class ApplianceLab : IDisposable
     public long Delivered => Appliance.ReceivedPackets("gwi-");
 
     /// <summary>Waits until gwlbtun has delivered so many; what the packets teach is learned by then.</summary>
-    public async Task WaitForDeliveredAsync(long count, TimeSpan? within = null)
+    public async Task WaitForDeliveredAsync(long count)
     {
         var start = TimeProvider.System.GetTimestamp();
         for (var delivered = Delivered; delivered < count; delivered = Delivered)
         {
-            if (TimeProvider.System.GetElapsedTime(start) > (within ?? TimeSpan.FromSeconds(5)))
+            if (TimeProvider.System.GetElapsedTime(start) > (Wait.Patience))
                 throw new TimeoutException($"gwlbtun has delivered {delivered} packets, not {count}.");
             await Task.Delay(2);
         }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Lab;
@@ -37,7 +38,7 @@ internal sealed class WebServer
     {
         var copy = Path.Combine(_folder, $"copy-{client.Name}");
         await using var curl = Curl(client, address, "file", ["--fail", "-o", copy, .. arguments]);
-        var code = await curl.WaitForExitAsync();
+        var code = await curl.WaitForExitAsync(2 * Wait.Patience);
         Assert.True(code == 0, $"curl ended with {code}:\n{curl.Log}");
         Assert.Equal(_hash, SHA256.HashData(await File.ReadAllBytesAsync(copy)));
     }
@@ -46,6 +47,6 @@ internal sealed class WebServer
     public static RunningProgram Curl(NetworkNamespace client, string address, string path, params string[] arguments)
     {
         var host = address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address;
-        return RunningProgram.Start(["ip", "netns", "exec", client.Name, "curl", "-sS", "--max-time", "20", .. arguments, $"http://{host}:8000/{path}"]);
+        return RunningProgram.Start(["ip", "netns", "exec", client.Name, "curl", "-sS", "--max-time", "60", .. arguments, $"http://{host}:8000/{path}"]);
     }
 }

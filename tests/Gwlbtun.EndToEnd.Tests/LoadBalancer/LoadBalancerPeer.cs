@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.LoadBalancer;
@@ -13,7 +14,6 @@ internal sealed class LoadBalancerPeer : IDisposable
     private const int SocketBuffer = 16 << 20;
 
     private static readonly IPEndPoint _appliance = new(ApplianceLab.ApplianceAddress, GenevePort);
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly NetworkNamespace _network;
     private readonly Dictionary<IPEndPoint, Socket> _senders = [];
@@ -56,11 +56,11 @@ internal sealed class LoadBalancerPeer : IDisposable
         Send(new IPEndPoint(ApplianceLab.GwlbAddress, sourcePort), datagram);
 
     /// <summary>The next returned packet; throws when none comes.</summary>
-    public async Task<ReturnedPacket> ReceiveAsync(TimeSpan? within = null)
+    public async Task<ReturnedPacket> ReceiveAsync()
     {
         if (_returned.Reader.TryRead(out var waiting))
             return waiting;
-        using var timeout = new CancellationTokenSource(within ?? _patience);
+        using var timeout = new CancellationTokenSource(Wait.Patience);
         try
         {
             return await _returned.Reader.ReadAsync(timeout.Token);
@@ -75,12 +75,12 @@ internal sealed class LoadBalancerPeer : IDisposable
     public bool TryReceive(out ReturnedPacket? packet) => _returned.Reader.TryRead(out packet);
 
     /// <summary>Sends a packet and asserts that it comes back as it must; returns how long that took.</summary>
-    public async Task<TimeSpan> EchoAsync(GwlbFlow flow, uint sequence, int length = 128, TimeSpan? within = null)
+    public async Task<TimeSpan> EchoAsync(GwlbFlow flow, uint sequence, int length = 128)
     {
         var inner = flow.Packet(sequence, length);
         var start = TimeProvider.System.GetTimestamp();
         Send(flow, inner);
-        var returned = await ReceiveAsync(within);
+        var returned = await ReceiveAsync();
         Assert.Null(returned.FaultAs(flow, inner));
         return TimeProvider.System.GetElapsedTime(start, returned.Timestamp);
     }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.Shared;
 
 namespace Gwlbtun.EndToEnd.Tests.Offload;
 
@@ -10,8 +11,6 @@ internal sealed class UplinkWatch : IDisposable
     private const int GenevePort = 6081;
     private const int LinkMtu = 9001;
     private const byte Udp = 17;
-
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
     private readonly DeviceSocket _socket;
     private readonly Thread _thread;
@@ -36,7 +35,7 @@ internal sealed class UplinkWatch : IDisposable
             _awaited = isWanted;
             found = _found.Task;
         }
-        return await found.WaitAsync(_patience);
+        return await found.WaitAsync(Wait.Patience);
     }
 
     /// <summary>The next super-packet to arrive from now on.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Programs;
@@ -21,8 +22,8 @@ internal sealed class EmulatorProcess(RunningProgram program)
     public static async Task<JsonElement> BlastAsync(ApplianceLab lab, string folder, params string[] arguments)
     {
         var summary = Path.Combine(folder, "blast.json");
-        await using var program = Start(lab, ["blast", "--json", summary, .. arguments]);
-        var code = await program.WaitForExitAsync(TimeSpan.FromSeconds(60));
+        await using var program = Start(lab, ["blast", "--json", summary, "--patience", "60", .. arguments]);
+        var code = await program.WaitForExitAsync(3 * Wait.Patience);
         Assert.True(code == 0, $"gwlb-emulator ended with {code}:\n{program.Log}");
         return JsonDocument.Parse(await File.ReadAllTextAsync(summary)).RootElement;
     }

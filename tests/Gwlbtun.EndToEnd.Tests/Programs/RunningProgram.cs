@@ -8,8 +8,6 @@ namespace Gwlbtun.EndToEnd.Tests.Programs;
 /// <summary>A program that runs beside the test: its lines are kept and can be waited for.</summary>
 internal sealed class RunningProgram : IAsyncDisposable
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(20);
-
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private TaskCompletionSource _lineAdded = NewSignal();
@@ -64,7 +62,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     public async Task<Match> WaitForLineAsync(string pattern, TimeSpan? within = null, int occurrence = 1, int after = 0)
     {
         var regex = new Regex(pattern, RegexOptions.IgnoreCase);
-        using var timeout = new CancellationTokenSource(within ?? _patience);
+        using var timeout = new CancellationTokenSource(within ?? Wait.Patience);
         var exited = _process.WaitForExitAsync(CancellationToken.None);
         for (var next = after; ;)
         {
@@ -110,7 +108,7 @@ internal sealed class RunningProgram : IAsyncDisposable
     /// <summary>Waits for its end and returns the exit code.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan? within = null)
     {
-        using var timeout = new CancellationTokenSource(within ?? _patience);
+        using var timeout = new CancellationTokenSource(within ?? Wait.Patience);
         try
         {
             await _process.WaitForExitAsync(timeout.Token);

@@ -115,7 +115,7 @@ public sealed partial class ServiceUnitSpecs(ReleaseBuild build, ITestOutputHelp
         var start = TimeProvider.System.GetTimestamp();
         while (!condition())
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(15), _host.Run($"systemctl status gwlbtun || true; cat {Log}"));
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Wait.Patience, _host.Run($"systemctl status gwlbtun || true; cat {Log}"));
             await Task.Delay(20);
         }
     }

@@ -20,23 +20,24 @@ internal enum FlowPart
 internal sealed class CaseFlows
 {
     private static readonly uint[] _portSalts = [0, 12_289, 36_871];
-    // What is lost must not stop the other direction.
-    private const long ReplyWithoutAnswerMs = 1_000;
-
     private const uint BackwardPortSalt = 24_593;
     private const uint ChangePortSalt = 769;
 
     private readonly CasePlan _plan;
     private readonly CaseOptions _cases;
     private readonly LoadBalancer _loadBalancer;
+
+    // What is lost must not stop the other direction.
+    private readonly long _replyWithoutAnswerMs;
     private readonly Flow[] _flows;
 
     // By conversation: how often its ports were changed.
     private readonly uint[] _changes;
     private readonly int[] _firstSlots;
 
-    public CaseFlows(CasePlan plan, CaseOptions cases, int endpoints, LoadBalancer loadBalancer)
+    public CaseFlows(CasePlan plan, CaseOptions cases, int endpoints, LoadBalancer loadBalancer, TimeSpan patience)
     {
+        _replyWithoutAnswerMs = (long)patience.TotalMilliseconds;
         (_plan, _cases, _loadBalancer) = (plan, cases, loadBalancer);
         int later = cases.FragmentSize is null ? 0 : plan.Streams;
         int errors = (cases.Errors & ErrorKinds.In) == 0 ? 0 : plan.Streams;
@@ -94,7 +95,7 @@ internal sealed class CaseFlows
     public bool MayGoBack(int conversation, long nowMs)
     {
         int slot = SlotOf(conversation, FlowPart.Whole);
-        return _flows[slot].IsOpen && (_flows[slot].IsAnswered || nowMs - _flows[slot].OpenedMs > ReplyWithoutAnswerMs);
+        return _flows[slot].IsOpen && (_flows[slot].IsAnswered || nowMs - _flows[slot].OpenedMs > _replyWithoutAnswerMs);
     }
 
     public void Sweep(long nowMs)

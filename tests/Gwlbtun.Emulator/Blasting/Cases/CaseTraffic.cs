@@ -33,13 +33,13 @@ internal sealed unsafe class CaseTraffic : Traffic
     {
         _cases = cases;
         _plan = new CasePlan(options, cases);
-        _flows = new CaseFlows(_plan, cases, endpoints, loadBalancer);
+        _flows = new CaseFlows(_plan, cases, endpoints, loadBalancer, options.Patience);
         _writer = new CaseWriter(options, cases, _plan);
         _errors = new ErrorWriter(cases, _plan, _writer);
         _contents = new ContentJudge(_plan, cases, _writer);
         _counts = new CaseCounts(cases);
         _headers = new HeaderJudge(_plan, _flows, _counts);
-        _churn = cases.ChurnEvery is null ? null : new CookieChurn(_plan, cases);
+        _churn = cases.ChurnEvery is null ? null : new CookieChurn(_plan, cases, options.Patience);
         _nextSequence = new long[_plan.Streams];
     }
 

@@ -3,16 +3,18 @@ namespace Gwlbtun.Emulator.Blasting.Cases;
 /// <summary>Says when a conversation gets new cookies: after so many of its datagrams, each conversation at another time.</summary>
 internal sealed class CookieChurn
 {
-    // What is lost must not hold a change up.
-    private const long LongestRestMs = 1_000;
-
     private readonly int _every;
+    private readonly long _longestRestMs;
     private readonly int[] _left;
     private readonly int[] _onTheirWay;
     private readonly long[]? _restUntilMs;
 
-    public CookieChurn(CasePlan plan, CaseOptions cases)
+    /// <param name="plan">Which conversations there are.</param>
+    /// <param name="cases">How often cookies change.</param>
+    /// <param name="patience">How long a change waits for what is on its way: what is lost must not hold it up.</param>
+    public CookieChurn(CasePlan plan, CaseOptions cases, TimeSpan patience)
     {
+        _longestRestMs = (long)patience.TotalMilliseconds;
         _every = cases.ChurnEvery!.Value;
         _left = [.. Enumerable.Range(0, plan.Conversations).Select(conversation => 1 + conversation % _every)];
         _onTheirWay = new int[plan.Conversations];
@@ -41,7 +43,7 @@ internal sealed class CookieChurn
         if (_restUntilMs is not null)
         {
             ref long until = ref _restUntilMs[conversation];
-            until = until == 0 ? nowMs + LongestRestMs : until;
+            until = until == 0 ? nowMs + _longestRestMs : until;
             if (_onTheirWay[conversation] > 0 && nowMs < until)
                 return CookieAge.Resting;
             (until, _onTheirWay[conversation]) = (0, 0);
