@@ -222,9 +222,18 @@ traffic() {
 
 # Made-up flows whose packets the emulator compares byte for byte.
 try_blast() {
-  inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 2 --patience 30 --allow Reordered "$@" >"$folder/blast.log" 2>&1 ||
-    { cat "$folder/blast.log"; return 1; }
-  grep -o 'sent [0-9]*, returned [0-9]*' "$folder/blast.log"
+  local tries
+  for tries in {1..3}; do
+    if inside "$gwlb" "$emulator" blast --appliance 10.77.0.2 --flows 200 --ip-mix --protocol udp,tcp,icmp --window 128 --seconds 2 --patience 30 --allow Reordered "$@" >"$folder/blast.log" 2>&1; then
+      grep -o 'sent [0-9]*, returned [0-9]*' "$folder/blast.log"
+      return
+    fi
+    # Where the machine stalls for a second, gwlbtun rightly takes fragments of one packet for those of two.
+    grep -Eq 'latency in microseconds: .* max [0-9]{7}' "$folder/blast.log" || break
+  done
+  echo "at try $tries:"
+  cat "$folder/blast.log"
+  return 1
 }
 rare_traffic() {
   begin_gwlbtun create-passthrough.sh || return

@@ -82,7 +82,7 @@ public class CaseFaultSpecs
     public void Should_object_when_a_fragment_does_not_come_back() => Sandbox.Run(() =>
     {
         int fragments = 0;
-        BlastOptions options = new() { Flows = 4, Packets = 100, Window = 16, Patience = _patience, Sizes = SizeMix.Parse("1900"), Cases = _fragments };
+        BlastOptions options = new() { Flows = 4, Packets = 100, Window = 16, Duration = Wait.Patience, Patience = _patience, Sizes = SizeMix.Parse("1900"), Cases = _fragments };
         BlastResult result = CaseLab.Blast(options, (right, _) => IsLater(right.Inner) && fragments++ == 50 ? [] : [right]);
         Assert.Equal((100, 99), (result.Sent, result.Returned));
         Assert.Equal(["1 % lost where 0 % may be"], result.Objections(new HashSet<Judgement>(), maximumLoss: 0));
@@ -91,7 +91,7 @@ public class CaseFaultSpecs
     [Fact]
     public void Should_object_to_a_run_that_never_came_to_what_was_asked_for() => Sandbox.Run(() =>
     {
-        BlastOptions options = new() { Flows = 50, Packets = 50, Patience = Wait.Patience, Cases = new() { FragmentSize = 600, Errors = ErrorKinds.Both, ChurnEvery = 100 } };
+        BlastOptions options = new() { Flows = 50, Packets = 50, Duration = Wait.Patience, Patience = Wait.Patience, Cases = new() { FragmentSize = 600, Errors = ErrorKinds.Both, ChurnEvery = 100 } };
         BlastResult result = CaseLab.Blast(options, play: null);
         Assert.Equal(4, result.Objections(new HashSet<Judgement>(), maximumLoss: 0).Count);
     });

@@ -48,15 +48,15 @@ public sealed class HeldPacketSpecs(ITestOutputHelper output) : MatchingSpecs(ou
     [Fact]
     public async Task Should_drop_and_count_what_is_beyond_the_bound_of_held_packets()
     {
-        const int Bound = 100, Sent = 300;
+        const int Bound = 100, Flood = 300;
         var mayEnd = Path.Combine(Folder, "may-end");
         var config = Path.Combine(Folder, "few.conf");
         await File.WriteAllTextAsync(config, $"tunnel.hold.packets-per-eni = {Bound}");
         var gwlbtun = await StartAsync("--config", config, "-j", "-c", Script("slow-hook", $"until [ -e {mayEnd} ]; do sleep 0.02; done; exec {Passthrough} \"$@\""));
         var flow = new GwlbFlow(Eni, 1);
-        for (uint sequence = 0; sequence < Sent; sequence++)
+        for (uint sequence = 0; sequence < Flood; sequence++)
             Gwlb.Send(flow, flow.Packet(sequence));
-        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis") is var enis && enis.GetArrayLength() == 1 && enis[0].GetProperty("pktsDropped").GetInt32() == Sent - Bound);
+        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis") is var enis && enis.GetArrayLength() == 1 && enis[0].GetProperty("pktsDropped").GetInt32() == Flood - Bound);
 
         await File.WriteAllTextAsync(mayEnd, "");
         for (uint sequence = 0; sequence < Bound; sequence++)

@@ -50,9 +50,11 @@ public sealed class HookSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
         var pids = Path.Combine(Folder, "pids");
         var gwlbtun = await StartAsync("-j", "-c", Script("stubborn", $"trap '' TERM; sleep 1000 & echo $$ $! > {pids}; {Passthrough} \"$@\"; wait"));
         // on-create-failure is "continue": the tunnel carries traffic all the same.
+        var start = TimeProvider.System.GetTimestamp();
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 0);
 
         await gwlbtun.Program.WaitForLineAsync("SIGKILL");
+        Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(30), "its time was not the one that was given");
         string[] both = (await File.ReadAllTextAsync(pids)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, both.Length);
         Assert.True(SpinWait.SpinUntil(() => !both.Any(IsRunning), Wait.Patience), $"{string.Join(' ', both.Where(IsRunning))} still runs");

@@ -20,6 +20,7 @@ public sealed class IdleTunnelSpecs(ITestOutputHelper output) : ApplianceSpecs(o
 
         await Gwlb.EchoAsync(flow, 1);
         await gwlbtun.Program.WaitForLineAsync($"hook CREATE {Gwi}", occurrence: 2);
+        Assert.Equal(2, gwlbtun.Program.CountLines($"hook CREATE {Gwi}"));
     }
 
     [Fact]

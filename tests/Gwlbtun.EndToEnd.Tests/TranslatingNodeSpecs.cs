@@ -29,7 +29,7 @@ public sealed class TranslatingNodeSpecs(ITestOutputHelper output) : ApplianceSp
         await Lab.WaitForDeliveredAsync(1);
         Gwlb.Dispose();
 
-        var summary = await EmulatorProcess.BlastAsync(Lab, Folder, ["--flows", "8", "--packets", $"{Packets}", "--rate", "2000", "--max-loss", "0"]);
+        var summary = await EmulatorProcess.BlastAsync(Lab, Folder, ["--flows", "8", "--packets", $"{Packets}", "--rate", "2000", "--seconds", "60", "--max-loss", "0"]);
 
         Assert.Equal(Packets, summary.GetProperty("returned").GetInt32());
     }

@@ -29,8 +29,8 @@ public abstract partial class DataThread
     public DataThread? Carrier => Volatile.Read(ref _carrier);
 
     /// <summary>
-    /// How long it waits for its former carrier to have nothing in hand. A carrier that is never idle has more of it than this is worth: then a few
-    /// packets may overtake others.
+    /// How long it waits, before it boards, for the thread that goes first to have nothing in hand. One that is never idle has more of it than this is
+    /// worth: then a few packets may overtake others.
     /// </summary>
     internal TimeSpan LongestWaitForIdle { get; set; } = TimeSpan.FromMilliseconds(100);
 
@@ -66,7 +66,7 @@ public abstract partial class DataThread
         former.Unseat(this);
         // The turn that it is in, or that the former carrier is about to give it; then all that this turn and earlier ones have brought about.
         await former.WhenRoundAsync().ConfigureAwait(false);
-        await former.WhenIdleForAWhileAsync().ConfigureAwait(false);
+        await WhenIdleOrLongEnoughAsync(former).ConfigureAwait(false);
         if (!_hasEnded)
             return BoardOrGoAlone(carrier);
         _leftCarrier.Release();
@@ -88,7 +88,7 @@ public abstract partial class DataThread
             _wake.Signal();
         if (await Task.WhenAny(aside.Task, Completion).ConfigureAwait(false) == Completion)
             return false;
-        await reader.WhenIdleForAWhileAsync().ConfigureAwait(false);
+        await WhenIdleOrLongEnoughAsync(reader).ConfigureAwait(false);
         return BoardOrGoAlone(carrier);
     }
 
@@ -224,7 +224,7 @@ public abstract partial class DataThread
         }
     }
 
-    private async Task WhenIdleForAWhileAsync() => await Task.WhenAny(WhenIdleAsync(), Task.Delay(LongestWaitForIdle)).ConfigureAwait(false);
+    private async Task WhenIdleOrLongEnoughAsync(DataThread other) => await Task.WhenAny(other.WhenIdleAsync(), Task.Delay(LongestWaitForIdle)).ConfigureAwait(false);
 
     // Completes once there is nothing ready for it any more, or it has ended.
     private Task WhenIdleAsync()

@@ -23,12 +23,12 @@ public abstract class GatewayKit : TestKit
 {
     protected static readonly TimeSpan Patience = Wait.Patience;
 
+    // None that the kernel gives to sockets which ask for any, nor, as far as possible, another run's.
+    private static int _lastPort = 20_000 + (1_000 * (Environment.ProcessId % 12));
+
     private const string VirtualTime = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
 
     private readonly UdpClient _loadBalancer = new(new IPEndPoint(IPAddress.Loopback, 0));
-    // Of its own, and none that the kernel gives to sockets which ask for any.
-    private static int _lastPort = 20_000;
-
     private readonly int _port = Interlocked.Increment(ref _lastPort);
 
     protected GatewayKit()

@@ -11,6 +11,9 @@ namespace Gwlbtun.Actors.Tests.Health;
 
 public sealed class HealthServerSpecs : IAsyncLifetime
 {
+    // The server closes those after 15 s, and what is shown here must not be that.
+    private static readonly TimeSpan _beforeIdleConnectionsAreClosed = TimeSpan.FromSeconds(10);
+
     private static readonly HttpClient _client = new();
 
     private readonly ScriptedSource _source = new();
@@ -267,7 +270,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
         await socket.SendAsync(Encoding.Latin1.GetBytes(text));
         var answer = new StringBuilder();
         var buffer = new byte[4096];
-        using var patience = new CancellationTokenSource(Wait.Patience);
+        using var patience = new CancellationTokenSource(_beforeIdleConnectionsAreClosed);
         while (true)
         {
             var length = await socket.ReceiveAsync(buffer, patience.Token);
@@ -294,7 +297,7 @@ public sealed class HealthServerSpecs : IAsyncLifetime
 
     private static async Task<int> ReceiveOrResetAsync(Socket socket)
     {
-        using var patience = new CancellationTokenSource(Wait.Patience);
+        using var patience = new CancellationTokenSource(_beforeIdleConnectionsAreClosed);
         try
         {
             return await socket.ReceiveAsync(new byte[1], patience.Token);

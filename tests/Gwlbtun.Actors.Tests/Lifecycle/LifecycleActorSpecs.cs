@@ -206,19 +206,25 @@ public sealed class LifecycleActorSpecs : TestKit
         const int endpoints = 6, parallelism = 2;
         // The first ones wait for each other; the others find them there.
         var begun = Directory.CreateTempSubdirectory("gwlbtun-hooks-").FullName;
-        var lifecycle = Start(Options($"echo in; touch {begun}/$4; until [ $(ls {begun} | wc -l) -ge {parallelism} ]; do sleep 0.02; done; echo out") with { Parallelism = parallelism });
+        var lifecycle = Start(Options($"echo in; touch {begun}/$4; while [ -d {begun} ] && [ $(ls {begun} | wc -l) -lt {parallelism} ]; do sleep 0.02; done; echo out") with { Parallelism = parallelism });
 
-        for (ulong eni = 1; eni <= endpoints; eni++)
-            lifecycle.Tell(new RunCreate(Subject(eni)), TestActor);
+        try
+        {
+            for (ulong eni = 1; eni <= endpoints; eni++)
+                lifecycle.Tell(new RunCreate(Subject(eni)), TestActor);
 
-        for (var i = 0; i < endpoints; i++)
-            Assert.Equal(HookOutcome.Succeeded, (await Finished()).Outcome);
-        var running = 0;
-        var atMost = 0;
-        foreach (var line in HookLines())
-            atMost = Math.Max(atMost, running += line == "in" ? 1 : -1);
-        Assert.Equal(parallelism, atMost);
-        Directory.Delete(begun, recursive: true);
+            for (var i = 0; i < endpoints; i++)
+                Assert.Equal(HookOutcome.Succeeded, (await Finished()).Outcome);
+            var running = 0;
+            var atMost = 0;
+            foreach (var line in HookLines())
+                atMost = Math.Max(atMost, running += line == "in" ? 1 : -1);
+            Assert.Equal(parallelism, atMost);
+        }
+        finally
+        {
+            Directory.Delete(begun, recursive: true);
+        }
     }
 
     [Fact]

@@ -39,7 +39,7 @@ internal sealed class Blaster : IDisposable
     /// <param name="loadBalancerOptions">The load balancer's.</param>
     /// <param name="loadBalancer">What admits and judges.</param>
     /// <param name="newTraffic">Makes what is sent.</param>
-    /// <param name="nowMs">The clock, in milliseconds, that flows become idle by.</param>
+    /// <param name="nowMs">The clock, in milliseconds, of flows and of all that waits for something; the system's unless a test has one.</param>
     public Blaster(BlastOptions options, LoadBalancerOptions loadBalancerOptions, LoadBalancer loadBalancer, Func<GeneveChannel, Traffic> newTraffic, Func<long>? nowMs = null)
     {
         _nowMs = nowMs ?? (() => Environment.TickCount64);

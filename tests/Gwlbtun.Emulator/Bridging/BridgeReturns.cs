@@ -12,7 +12,7 @@ namespace Gwlbtun.Emulator.Bridging;
 internal sealed unsafe class BridgeReturns(LoadBalancer loadBalancer, BridgeFlowTable flows, Side client, Side server, int mtu)
 {
     private readonly FragmentRecords _fragments = new();
-    private readonly HeldFragments<FragmentKey> _held = new();
+    private readonly HeldFragments<FragmentKey> _held = new(TimeSpan.FromSeconds(5));
 
     public void JudgeAndDeliver(in ReceivedDatagram datagram, long nowMs)
     {

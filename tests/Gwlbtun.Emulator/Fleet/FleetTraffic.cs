@@ -21,7 +21,7 @@ internal sealed unsafe class FleetTraffic(
     : PlannedTraffic(options, endpoints, loadBalancer, channel)
 {
     // What has not come back so long after its flow's last packet is lost.
-    private const long PatienceMs = 30_000;
+    private readonly long _patienceMs = (long)options.Patience.TotalMilliseconds;
 
     private readonly Dictionary<int, FleetFlow> _flows = [];
     private readonly Queue<(FleetFlow Flow, long EndedMs)> _ending = [];
@@ -29,7 +29,7 @@ internal sealed unsafe class FleetTraffic(
     public override int Send(int count, long now, long nowMs)
     {
         tick(nowMs, Turns);
-        while (_ending.TryPeek(out (FleetFlow Flow, long EndedMs) ending) && nowMs - ending.EndedMs > PatienceMs)
+        while (_ending.TryPeek(out (FleetFlow Flow, long EndedMs) ending) && nowMs - ending.EndedMs > _patienceMs)
             Finish(_ending.Dequeue().Flow);
         for (; count > 0; count--, Turns++)
         {

@@ -37,11 +37,12 @@ internal sealed unsafe class HeldDatagram(in ReceivedDatagram datagram, long hel
 /// real world's receivers do. One thread uses it.
 /// </summary>
 /// <typeparam name="TKey">What fragments of one datagram share.</typeparam>
-internal sealed class HeldFragments<TKey>
+/// <param name="patience">How long they wait.</param>
+internal sealed class HeldFragments<TKey>(TimeSpan patience)
     where TKey : notnull
 {
     private const int MaximumHeld = 4_096;
-    private const long PatienceMs = 5_000;
+    private readonly long _patienceMs = (long)patience.TotalMilliseconds;
 
     private readonly Dictionary<TKey, List<HeldDatagram>> _held = [];
 
@@ -76,7 +77,7 @@ internal sealed class HeldFragments<TKey>
         // Removing while enumerating is allowed.
         foreach ((TKey key, List<HeldDatagram> waiting) in _held)
         {
-            if (!all && nowMs - waiting[0].HeldSinceMs <= PatienceMs)
+            if (!all && nowMs - waiting[0].HeldSinceMs <= _patienceMs)
                 continue;
             Count -= waiting.Count;
             _held.Remove(key);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Programs;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.EndToEnd.Tests.Fleet;
@@ -49,7 +50,7 @@ internal sealed class FleetEmulator
     public async Task<JsonElement> StopAsync()
     {
         Program.Signal(Signals.Terminate);
-        var code = await Program.WaitForExitAsync();
+        var code = await Program.WaitForExitAsync(3 * Wait.Patience);
         Assert.True(code == 0, $"gwlb-emulator ended with {code}:\n{Program.Log}");
         return JsonDocument.Parse(await File.ReadAllTextAsync(_summary)).RootElement;
     }

@@ -39,7 +39,7 @@ public sealed class FleetSpecs(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task Should_lose_no_packet_of_any_flow_when_handlers_are_drained_and_replaced_in_turn()
     {
-        var gwlb = await StartAsync("60s", "--flow-seconds", "1");
+        var gwlb = await StartAsync("60s", "--patience", "60", "--flow-seconds", "1");
         foreach (var handler in _handlers)
         {
             await gwlb.SayAsync($"phase drain {handler.Address}");
@@ -69,7 +69,7 @@ public sealed class FleetSpecs(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task Should_lose_no_packet_of_flows_that_outlive_their_handlers_when_the_load_balancer_moves_them()
     {
-        var gwlb = await StartAsync("60s", "--failover", "rebalance", "--deregistration-delay", "1");
+        var gwlb = await StartAsync("60s", "--patience", "60", "--failover", "rebalance", "--deregistration-delay", "1");
         var (failing, leaving) = (_handlers[0], _handlers[1]);
 
         // One is told to stop, and its health check moves its flows.
@@ -97,7 +97,7 @@ public sealed class FleetSpecs(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task Should_carry_on_with_the_flows_of_the_handler_that_it_replaces_when_they_have_stayed()
     {
-        var gwlb = await StartAsync("60s", "--failover", "no_rebalance", "--max-loss", "100");
+        var gwlb = await StartAsync("60s", "--patience", "5", "--failover", "no_rebalance", "--max-loss", "100");
         var replaced = _handlers[1];
         await gwlb.SayAsync("phase replaced");
         await replaced.BeginDrainAsync();
@@ -106,6 +106,7 @@ public sealed class FleetSpecs(ITestOutputHelper output) : IAsyncLifetime
         await replaced.StartAsync();
         await replaced.WaitUntilForwardingAsync();
         await gwlb.SayAsync("phase carried on");
+        // More than were on their way when the phase began.
         await replaced.WaitForDeliveredAsync(3_000);
 
         var summary = await StopAsync();
@@ -120,7 +121,7 @@ public sealed class FleetSpecs(ITestOutputHelper output) : IAsyncLifetime
     [Fact]
     public async Task Should_lose_packets_of_its_own_flows_alone_until_its_health_checks_fail_when_a_handler_is_killed()
     {
-        var gwlb = await StartAsync("0s", "--failover", "rebalance", "--flow-seconds", "3", "--max-loss", "100");
+        var gwlb = await StartAsync("0s", "--patience", "5", "--failover", "rebalance", "--flow-seconds", "3", "--max-loss", "100");
         var killed = _handlers[1];
         await gwlb.SayAsync("phase killed");
         killed.Current.Program.Signal(Signals.Kill);

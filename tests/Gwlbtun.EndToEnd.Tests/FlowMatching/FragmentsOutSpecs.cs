@@ -36,7 +36,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
     [InlineData(true)]
     public async Task Should_keep_later_fragments_until_their_first_comes(bool v6)
     {
-        var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 30s");
+        var gwlbtun = await StartWithAsync(Sink, "flows.fragments.wait = 10s");
         GwlbFlow[] flows = [new(Eni, 1, v6), new(Eni, 2, v6)];
         await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(0)))]);
         var fragments = flows.Select(flow => PacketShapes.Fragments(flow.Reply(1, 6000), 1200, 0xABC)).ToArray();
@@ -87,8 +87,10 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         var fragments = PacketShapes.Fragments(flow.Reply(1, 3000), 1200, 0xABC);
         await ReturnAsync(flow, fragments[0]);
         await ReturnAsync(flow, fragments[1]);
+        var start = TimeProvider.System.GetTimestamp();
 
         await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis")[0].GetProperty("fragments").GetProperty("size").GetInt64() == 0);
+        Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(30), "its time was not the one that was given");
         Egress.Send(fragments[2]);
         await WaitForDropsAsync(gwlbtun, "fragmentWithoutFirst", 1);
         AssertNothingReturned();

@@ -97,7 +97,7 @@ public abstract class MatchingSpecs(ITestOutputHelper output) : ApplianceSpecs(o
             var report = await gwlbtun.GetReportAsync();
             if (condition(report))
                 return report;
-            if (TimeProvider.System.GetElapsedTime(start) > (Wait.Patience))
+            if (TimeProvider.System.GetElapsedTime(start) > Wait.Patience)
                 throw new TimeoutException($"The report does not come to say what is expected: {report}");
             await Task.Delay(20);
         }

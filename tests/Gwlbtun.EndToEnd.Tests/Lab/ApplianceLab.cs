@@ -50,7 +50,7 @@ internal sealed class ApplianceLab : IDisposable
         var start = TimeProvider.System.GetTimestamp();
         for (var delivered = Delivered; delivered < count; delivered = Delivered)
         {
-            if (TimeProvider.System.GetElapsedTime(start) > (Wait.Patience))
+            if (TimeProvider.System.GetElapsedTime(start) > Wait.Patience)
                 throw new TimeoutException($"gwlbtun has delivered {delivered} packets, not {count}.");
             await Task.Delay(2);
         }

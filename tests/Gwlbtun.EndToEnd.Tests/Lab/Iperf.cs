@@ -10,9 +10,24 @@ internal static class Iperf
     public static async Task<long> SendTcpAsync(NetworkNamespace client, NetworkNamespace server, string address, string amount) =>
         (await RunAsync(client, server, address, "sum_received", "-n", amount)).GetProperty("bytes").GetInt64();
 
-    /// <summary>Sends 2 MB over UDP, fewer packets than any queue on their way holds; returns how many were lost.</summary>
-    public static async Task<int> SendUdpAsync(NetworkNamespace client, NetworkNamespace server, string address, string rate) =>
-        (await RunAsync(client, server, address, "sum", "-n", "2M", "-u", "-b", rate, "-l", "1400")).GetProperty("lost_packets").GetInt32();
+    /// <summary>
+    /// Sends 2 MB over UDP, fewer packets than the devices' queues hold; returns how many were lost, but for those that the server's own socket had no
+    /// room for, as a server that is not let run loses them there.
+    /// </summary>
+    public static async Task<long> SendUdpAsync(NetworkNamespace client, NetworkNamespace server, string address, string rate)
+    {
+        var before = RefusedBySockets(server);
+        var lost = (await RunAsync(client, server, address, "sum", "-n", "2M", "-u", "-b", rate, "-l", "1400")).GetProperty("lost_packets").GetInt64();
+        return lost - (RefusedBySockets(server) - before);
+    }
+
+    private static long RefusedBySockets(NetworkNamespace network)
+    {
+        var lines = network.Execute("cat", "/proc/net/snmp", "/proc/net/snmp6").Split('\n');
+        string[][] udp = [.. lines.Where(line => line.StartsWith("Udp: ", StringComparison.Ordinal)).Select(line => line.Split(' '))]; // names, then numbers
+        var udp6 = lines.Single(line => line.StartsWith("Udp6RcvbufErrors", StringComparison.Ordinal));
+        return long.Parse(udp[1][Array.IndexOf(udp[0], "RcvbufErrors")]) + long.Parse(udp6.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1]);
+    }
 
     private static async Task<JsonElement> RunAsync(NetworkNamespace client, NetworkNamespace server, string address, string sum, params string[] arguments)
     {

@@ -21,11 +21,21 @@ internal sealed class EmulatorProcess(RunningProgram program)
     /// <summary>Sends generated flows to the end, and asserts that nothing was wrong with what came back; returns the summary.</summary>
     public static async Task<JsonElement> BlastAsync(ApplianceLab lab, string folder, params string[] arguments)
     {
-        var summary = Path.Combine(folder, "blast.json");
-        await using var program = Start(lab, ["blast", "--json", summary, "--patience", "60", .. arguments]);
-        var code = await program.WaitForExitAsync(3 * Wait.Patience);
-        Assert.True(code == 0, $"gwlb-emulator ended with {code}:\n{program.Log}");
-        return JsonDocument.Parse(await File.ReadAllTextAsync(summary)).RootElement;
+        const int Tries = 3;
+        var file = Path.Combine(folder, "blast.json");
+        for (var tries = 1; ; tries++)
+        {
+            File.Delete(file);
+            await using var program = Start(lab, ["blast", "--json", file, "--patience", "60", .. arguments]);
+            var code = await program.WaitForExitAsync(3 * Wait.Patience);
+            var summary = File.Exists(file) ? JsonDocument.Parse(await File.ReadAllTextAsync(file)).RootElement : default;
+            if (code == 0)
+                return summary;
+            // A record of fragments that was unused for a second is of an earlier packet: where the machine stalls for as long, gwlbtun rightly takes
+            // some for it.
+            var hasStalled = arguments.Contains("--fragments") && summary.ValueKind == JsonValueKind.Object && summary.GetProperty("latencyMicroseconds").GetProperty("max").GetDouble() >= 1e6;
+            Assert.True(hasStalled && tries < Tries, $"gwlb-emulator ended with {code}:\n{program.Log}");
+        }
     }
 
     /// <summary>Stops it, and asserts that it objects to nothing that came back.</summary>

@@ -62,7 +62,7 @@ public class FlowReservationSpecs
         long reserved = table.MemoryBytes;
         Learn(table, FlowFamily.V4, 30_000, 60_000);
 
-        // As above.
+        // Now and then a segment gets more than its share, and splits.
         Assert.InRange(table.MemoryBytes, reserved, reserved + (reserved / 500));
         Assert.All(Enumerable.Range(0, 60_000), i => Assert.True(SampleFlow.IsKnown(table, SampleFlow.Tcp4((uint)i))));
     }

@@ -64,7 +64,7 @@ public sealed class FullQueuePatienceSpecs
 
         // Of the time in which it did not wait; give or take the last wait.
         var part = (Elapsed() - _waited) / FullQueuePatience.PartOfTime;
-        Assert.InRange(_waited, Math.Min(part - 1, (Elapsed()) * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
+        Assert.InRange(_waited, Math.Min(part - 1, Elapsed() * sleepsFor / (sleepsFor + betweenMs) - sleepsFor), part + sleepsFor + 1);
     }
 
     [Fact]

@@ -23,7 +23,7 @@ internal sealed unsafe class CaseTraffic : Traffic
     private readonly CaseCounts _counts;
     private readonly CookieChurn? _churn;
     private readonly Reassembly _reassembly = new(Remembered);
-    private readonly HeldFragments<(int Stream, uint Id)> _held = new();
+    private readonly HeldFragments<(int Stream, uint Id)> _held;
     private readonly long[] _nextSequence;
     private readonly byte[] _bytes = new byte[65_536];
     private long _number;
@@ -41,6 +41,7 @@ internal sealed unsafe class CaseTraffic : Traffic
         _headers = new HeaderJudge(_plan, _flows, _counts);
         _churn = cases.ChurnEvery is null ? null : new CookieChurn(_plan, cases, options.Patience);
         _nextSequence = new long[_plan.Streams];
+        _held = new HeldFragments<(int Stream, uint Id)>(options.Patience);
     }
 
     public override CaseCounts? Cases => _counts;
