@@ -45,7 +45,7 @@ internal sealed class RoutedPath
             network.Execute(["sysctl", "-qw", .. _sysctls]);
         // IPv6 neighbours that have just come up may miss the first question, and ask again after a second.
         foreach (var v6 in new[] { false, true })
-            lab.Appliance.Execute("ping", "-q", "-c", "1", "-i", "0.2", "-w", "60", $"{ServerAddress(v6)}");
+            lab.Appliance.Execute("sh", "-c", $"for n in $(seq 60); do ping -q -c 1 -W 1 {ServerAddress(v6)} && exit; done; exit 1");
     }
 
     public NetworkNamespace Client { get; }
