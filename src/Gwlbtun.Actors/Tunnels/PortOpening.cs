@@ -6,8 +6,8 @@ namespace Gwlbtun.Actors.Tunnels;
 /// <summary>Makes an endpoint's device pair, and room for its flows before.</summary>
 internal static class PortOpening
 {
-    // Two seconds: on a busy machine a process that has just been made may take long to get to its exec.
-    private const int Tries = 100;
+    // For a second: on a busy machine a process that has just been made may take long to get to its exec.
+    private const int Tries = 50;
 
     private static readonly TimeSpan _betweenTries = TimeSpan.FromMilliseconds(20);
 
