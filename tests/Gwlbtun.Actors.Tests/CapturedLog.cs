@@ -6,8 +6,6 @@ namespace Gwlbtun.Actors.Tests;
 /// <summary>A logger that keeps what it is told, and lets a test wait for a line.</summary>
 internal sealed class CapturedLog : ILogger
 {
-    private static readonly TimeSpan _patience = Wait.Patience;
-
     private readonly List<string> _lines = [];
     private readonly List<(string Part, int Times, TaskCompletionSource Seen)> _awaited = [];
 
@@ -33,11 +31,11 @@ internal sealed class CapturedLog : ILogger
 
         try
         {
-            await seen.Task.WaitAsync(_patience);
+            await seen.Task.WaitAsync(Wait.Patience);
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"Not logged {times} times within {_patience}: {part}\n{string.Join('\n', Lines)}");
+            throw new TimeoutException($"Not logged {times} times within {Wait.Patience}: {part}\n{string.Join('\n', Lines)}");
         }
     }
 

@@ -10,8 +10,6 @@ namespace Gwlbtun.Emulator.Tests;
 
 public class HealthCheckerSpecs
 {
-    private static readonly TimeSpan _patience = Wait.Patience;
-
     private readonly Target _target = new(IPAddress.Loopback);
 
     [Fact]
@@ -43,7 +41,7 @@ public class HealthCheckerSpecs
         Task serving = Serve(server, () => status, requests);
         await using (HealthChecker checker = new(Options(((IPEndPoint)server.LocalEndpoint).Port) with { IsHttp = true, Path = "/check" }, IPAddress.Loopback, [_target]))
         {
-            Assert.True(SpinWait.SpinUntil(() => requests.Count >= 4, _patience));
+            Assert.True(SpinWait.SpinUntil(() => requests.Count >= 4, Wait.Patience));
             Await(expected);
         }
 
@@ -66,7 +64,7 @@ public class HealthCheckerSpecs
             return states.Count > 1 && states.Count % 3 != 0 ? 500 : 200;
         }, requests);
         await using (HealthChecker checker = new(Options(((IPEndPoint)server.LocalEndpoint).Port) with { IsHttp = true }, IPAddress.Loopback, [_target]))
-            Assert.True(SpinWait.SpinUntil(() => requests.Count >= 15, _patience));
+            Assert.True(SpinWait.SpinUntil(() => requests.Count >= 15, Wait.Patience));
         server.Stop();
         await serving;
         Assert.False(states[0]); // not yet checked
@@ -74,9 +72,9 @@ public class HealthCheckerSpecs
     }
 
     /// <remarks>No check may run into its timeout on a machine that stalls: that would be one failure more than the server gave.</remarks>
-    private static HealthCheckOptions Options(int port) => new(port) { Interval = TimeSpan.FromMilliseconds(20), Timeout = _patience, UnhealthyThreshold = 3, HealthyThreshold = 2 };
+    private static HealthCheckOptions Options(int port) => new(port) { Interval = TimeSpan.FromMilliseconds(20), Timeout = Wait.Patience, UnhealthyThreshold = 3, HealthyThreshold = 2 };
 
-    private void Await(bool healthy) => Assert.True(SpinWait.SpinUntil(() => _target.IsHealthy == healthy, _patience));
+    private void Await(bool healthy) => Assert.True(SpinWait.SpinUntil(() => _target.IsHealthy == healthy, Wait.Patience));
 
     private static async Task Serve(TcpListener server, Func<int> status, ConcurrentQueue<string> requests)
     {

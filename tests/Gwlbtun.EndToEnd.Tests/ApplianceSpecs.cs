@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Gwlbtun.EndToEnd.Tests.Programs;
@@ -73,6 +74,9 @@ public abstract class ApplianceSpecs(ITestOutputHelper output) : IAsyncLifetime
         var code = await started.Program.WaitForExitAsync();
         return (code, started.Program.Log);
     }
+
+    /// <summary>How many packets a report counts as dropped, for whatever reason.</summary>
+    internal static long Drops(JsonElement report) => report.GetProperty("drops").EnumerateObject().Sum(drop => drop.Value.GetInt64());
 
     /// <summary>A hook that hands everything straight back, and leaves "hook" with its arguments in the log.</summary>
     internal string TracingHook() => Script("tracing-hook", $"echo \"hook $*\"; exec {Passthrough} \"$@\"");

@@ -1,4 +1,3 @@
-using Gwlbtun.EndToEnd.Tests.FlowMatching;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Gwlbtun.Shared;
 using Xunit;
@@ -7,7 +6,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests;
 
 [Collection(Alone.Name)]
-public sealed class EndpointChurnSpecs(ITestOutputHelper output) : MatchingSpecs(output)
+public sealed class EndpointChurnSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     [Fact]
     public async Task Should_lose_nothing_of_a_steady_endpoint_while_others_come_go_and_break()
@@ -49,7 +48,7 @@ public sealed class EndpointChurnSpecs(ITestOutputHelper output) : MatchingSpecs
         var beyond = new GwlbFlow(Eni + 2, 3);
         Gwlb.Send(beyond, beyond.Packet(0));
 
-        var report = await WaitForReportAsync(gwlbtun, report => report.GetProperty("drops").EnumerateObject().Sum(drop => drop.Value.GetInt64()) == 1);
+        var report = await gwlbtun.WaitForReportAsync(report => Drops(report) == 1);
         Assert.Equal(2, report.GetProperty("enis").GetArrayLength());
         await Gwlb.EchoAsync(new GwlbFlow(Eni, 1), 1);
     }

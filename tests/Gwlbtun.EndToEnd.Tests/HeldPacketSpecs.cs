@@ -1,4 +1,3 @@
-using Gwlbtun.EndToEnd.Tests.FlowMatching;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Xunit;
 using Xunit.Abstractions;
@@ -6,7 +5,7 @@ using Xunit.Abstractions;
 namespace Gwlbtun.EndToEnd.Tests;
 
 [Collection(Alone.Name)]
-public sealed class HeldPacketSpecs(ITestOutputHelper output) : MatchingSpecs(output)
+public sealed class HeldPacketSpecs(ITestOutputHelper output) : ApplianceSpecs(output)
 {
     private const int Held = 1000;
     private const int Sent = Held + 500;
@@ -56,7 +55,7 @@ public sealed class HeldPacketSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         var flow = new GwlbFlow(Eni, 1);
         for (uint sequence = 0; sequence < Flood; sequence++)
             Gwlb.Send(flow, flow.Packet(sequence));
-        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis") is var enis && enis.GetArrayLength() == 1 && enis[0].GetProperty("pktsDropped").GetInt32() == Flood - Bound);
+        await gwlbtun.WaitForReportAsync(report => report.GetProperty("enis") is var enis && enis.GetArrayLength() == 1 && enis[0].GetProperty("pktsDropped").GetInt32() == Flood - Bound);
 
         await File.WriteAllTextAsync(mayEnd, "");
         for (uint sequence = 0; sequence < Bound; sequence++)

@@ -5,6 +5,7 @@ using Akka.Hosting;
 using Gwlbtun.Actors.Gateway;
 using Gwlbtun.Actors.Stats;
 using Gwlbtun.Native.Linux;
+using Gwlbtun.Shared;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Xunit;
@@ -28,7 +29,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
         Send();
         await _log.Contains("created");
         var gateway = host.Services.GetRequiredService<IRequiredActor<GatewaySupervisor>>().ActorRef;
-        var report = await gateway.Ask<GatewayReport>(GetReport.Instance, Patience);
+        var report = await gateway.Ask<GatewayReport>(GetReport.Instance, Wait.Patience);
 
         await host.StopAsync();
 
@@ -55,7 +56,7 @@ public sealed class GatewayHostingSpecs : GatewayKit
 
         var first = new Thread(() => scheduler.Advanced.ScheduleOnce(TimeSpan.FromHours(1), static () => { }));
         first.Start();
-        var wasSet = first.Join(Patience);
+        var wasSet = first.Join(Wait.Patience);
         free.SetResult();
 
         Assert.True(wasSet);
@@ -77,9 +78,9 @@ public sealed class GatewayHostingSpecs : GatewayKit
         await _log.Contains("Health answers 503");
         Send();
         await _log.Contains("created");
-        Assert.False((await gateway.Ask<GatewayReport>(GetReport.Instance, Patience)).Healthy);
+        Assert.False((await gateway.Ask<GatewayReport>(GetReport.Instance, Wait.Patience)).Healthy);
         drain.CutShort();
-        await stopping.WaitAsync(Patience);
+        await stopping.WaitAsync(Wait.Patience);
         await _log.Contains("destroyed: the handler stops");
     }
 
@@ -108,10 +109,10 @@ public sealed class GatewayHostingSpecs : GatewayKit
         {
             host.Services.GetRequiredService<IRequiredActor<GatewaySupervisor>>().ActorRef.Tell(Kill.Instance);
 
-            await stopped.Task.WaitAsync(Patience);
+            await stopped.Task.WaitAsync(Wait.Patience);
 
             Assert.Equal(1, Environment.ExitCode);
-            await host.StopAsync().WaitAsync(Patience);
+            await host.StopAsync().WaitAsync(Wait.Patience);
         }
         finally
         {

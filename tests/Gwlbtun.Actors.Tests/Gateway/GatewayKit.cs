@@ -21,8 +21,6 @@ namespace Gwlbtun.Actors.Tests.Gateway;
 /// </summary>
 public abstract class GatewayKit : TestKit
 {
-    protected static readonly TimeSpan Patience = Wait.Patience;
-
     // None that the kernel gives to sockets which ask for any, nor, as far as possible, another run's.
     private static int _lastPort = 20_000 + (1_000 * (Environment.ProcessId % 12));
 
@@ -68,7 +66,7 @@ public abstract class GatewayKit : TestKit
         DataPlane = DataPlane.Bind(settings.ToDataPlane(), loggers);
         Reports = new ReportSources(DataPlane.Options);
         Gateway = Sys.ActorOf(GatewaySupervisor.Props(settings, DataPlane, Reports, loggers), "gateway");
-        Assert.IsType<GatewayStarted>(await Gateway.Ask<object>(new StartGateway(), Patience));
+        Assert.IsType<GatewayStarted>(await Gateway.Ask<object>(new StartGateway(), Wait.Patience));
 
         // Not a plain path: a shell runs it, with the hook's arguments appended.
         static string Hook(string body) => $"hook() {{ echo $1\n{body}\n}}; hook";
@@ -115,7 +113,7 @@ public abstract class GatewayKit : TestKit
         }
     }
 
-    protected Task<GatewayReport> ReportAsync() => Gateway.Ask<GatewayReport>(GetReport.Instance, Patience);
+    protected Task<GatewayReport> ReportAsync() => Gateway.Ask<GatewayReport>(GetReport.Instance, Wait.Patience);
 
     protected async Task<EniReport> EniAsync() => (await ReportAsync()).Enis.Single(eni => eni.EniId == Eni);
 
@@ -130,17 +128,17 @@ public abstract class GatewayKit : TestKit
     /// <summary>For what happens outside of the actors and tells nobody.</summary>
     protected async Task UntilAsync(Func<Task<bool>> condition)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(Wait.Patience);
         while (!await condition())
         {
             if (patience.IsCancellationRequested)
-                Assert.Fail($"It did not come to that within {Patience}.\n{string.Join('\n', Log.Lines)}");
+                Assert.Fail($"It did not come to that within {Wait.Patience}.\n{string.Join('\n', Log.Lines)}");
             await Task.Delay(10, CancellationToken.None);
         }
     }
 
     /// <summary>Everything told to the actor before has been taken in.</summary>
-    protected Task SettledAsync(string actor) => Sys.ActorSelection($"/user/gateway/{actor}").Ask<ActorIdentity>(new Identify(null), Patience);
+    protected Task SettledAsync(string actor) => Sys.ActorSelection($"/user/gateway/{actor}").Ask<ActorIdentity>(new Identify(null), Wait.Patience);
 
     /// <summary>Waits until the endpoint's devices have taken so many packets.</summary>
     protected Task DeliveredAsync(ulong packets) =>

@@ -13,8 +13,6 @@ public sealed class LifecycleActorSpecs : TestKit
     private const ulong Eni = 0x0b8ee1d4db0c51c0;
     private const string VirtualTime = """akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit" """;
 
-    private static readonly TimeSpan _patience = Wait.Patience;
-
     private static readonly HookSettings _noHooks = new(
         Create: null, Destroy: null, new Dictionary<string, string>(), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5), Parallelism: 8, CreateFailureAction.Continue);
 
@@ -300,7 +298,7 @@ public sealed class LifecycleActorSpecs : TestKit
         idleFor = TimeSpan.FromSeconds(11);
         Time.Advance(TimeSpan.FromSeconds(1));
 
-        Assert.Equal(new EndpointIdle(Eni, idleFor), await ExpectMsgAsync<EndpointIdle>(_patience));
+        Assert.Equal(new EndpointIdle(Eni, idleFor), await ExpectMsgAsync<EndpointIdle>(Wait.Patience));
         Time.Advance(TimeSpan.FromSeconds(5));
         await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
     }
@@ -324,10 +322,10 @@ public sealed class LifecycleActorSpecs : TestKit
     private IActorRef Start(HookSettings hooks, TimeSpan idleTimeout = default) =>
         Sys.ActorOf(LifecycleActor.Props(hooks, idleTimeout, _counters, _log));
 
-    private async Task<HookFinished> Finished() => await ExpectMsgAsync<HookFinished>(_patience);
+    private async Task<HookFinished> Finished() => await ExpectMsgAsync<HookFinished>(Wait.Patience);
 
     /// <summary>Everything told before has been taken in.</summary>
-    private static Task<ActorIdentity> Settled(IActorRef actor) => actor.Ask<ActorIdentity>(new Identify(null), _patience);
+    private static Task<ActorIdentity> Settled(IActorRef actor) => actor.Ask<ActorIdentity>(new Identify(null), Wait.Patience);
 
     private string[] HookLines() => [.. _log.Lines.Where(line => line.Contains(" hook: ", StringComparison.Ordinal)).Select(line => line[(line.IndexOf(" hook: ", StringComparison.Ordinal) + 7)..])];
 }

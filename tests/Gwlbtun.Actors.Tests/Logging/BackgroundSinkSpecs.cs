@@ -8,13 +8,11 @@ namespace Gwlbtun.Actors.Tests.Logging;
 
 public class BackgroundSinkSpecs
 {
-    private static readonly TimeSpan _patience = Wait.Patience;
-
     [Fact]
     public void Should_write_everything_in_order_before_it_is_gone()
     {
         var written = new CollectingSink();
-        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: _patience)))
+        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: Wait.Patience)))
         {
             for (int i = 0; i < 1000; i++)
                 logger.Warning("{Number}", i);
@@ -33,13 +31,13 @@ public class BackgroundSinkSpecs
             BeforeEach = () =>
             {
                 reading.Set();
-                stalled.Wait(_patience);
+                stalled.Wait(Wait.Patience);
             },
         };
-        using (Logger logger = Logger(new BackgroundSink(written, capacity: 10, patienceAtTheEnd: _patience)))
+        using (Logger logger = Logger(new BackgroundSink(written, capacity: 10, patienceAtTheEnd: Wait.Patience)))
         {
             logger.Warning("first");
-            Assert.True(reading.Wait(_patience));
+            Assert.True(reading.Wait(Wait.Patience));
             for (int i = 0; i < 15; i++)
                 logger.Warning("{Number}", i);
             stalled.Set();
@@ -62,7 +60,7 @@ public class BackgroundSinkSpecs
                     throw new IOException("Broken pipe");
             },
         };
-        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: _patience)))
+        using (Logger logger = Logger(new BackgroundSink(written, patienceAtTheEnd: Wait.Patience)))
         {
             logger.Warning("lost");
             logger.Warning("written");

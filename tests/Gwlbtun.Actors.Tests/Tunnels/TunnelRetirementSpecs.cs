@@ -3,6 +3,7 @@ using Gwlbtun.Actors.Receiving;
 using Gwlbtun.Actors.Tests.Gateway;
 using Gwlbtun.Actors.Tunnels;
 using Gwlbtun.Native.Wire;
+using Gwlbtun.Shared;
 using Xunit;
 
 namespace Gwlbtun.Actors.Tests.Tunnels;
@@ -84,7 +85,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         Send(eni: Eni ^ 1);
         await Log.Contains("created", times: 2);
 
-        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Patience);
+        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Wait.Patience);
         await ReportAsync(report => report.Enis.All(eni => eni.State == "retiring"));
         Advance(_flushTime);
         await retired;
@@ -104,7 +105,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         Send();
         await Log.Contains("hook: CREATE");
 
-        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Patience);
+        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Wait.Patience);
         await ReportAsync(report => report.Enis[0].State == "retiring");
         Advance(_flushTime);
         gate.Open();
@@ -125,7 +126,7 @@ public sealed class TunnelRetirementSpecs : GatewayKit
         await Log.Contains("hook: DESTROY");
         await Log.Contains("Rebuilding in");
 
-        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Patience);
+        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Wait.Patience);
         gate.Open();
         await retired;
 
@@ -141,12 +142,12 @@ public sealed class TunnelRetirementSpecs : GatewayKit
 
         Gateway.Tell(new Actors.Gateway.BeginShutdown());
         Assert.Equal(["The handler is shutting down."], (await ReportAsync()).Problems);
-        await Gateway.Ask<ReceivingStopped>(new StopReceiving(), Patience);
-        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Patience);
+        await Gateway.Ask<ReceivingStopped>(new StopReceiving(), Wait.Patience);
+        var retired = Gateway.Ask<TunnelsRetired>(new RetireTunnels(), Wait.Patience);
         await ReportAsync(report => report.Enis.All(eni => eni.State == "retiring"));
         Advance(_flushTime);
         await retired;
-        await Gateway.Ask<Actors.Gateway.DataPlaneStopped>(new Actors.Gateway.StopDataPlane(), Patience);
+        await Gateway.Ask<Actors.Gateway.DataPlaneStopped>(new Actors.Gateway.StopDataPlane(), Wait.Patience);
 
         Assert.False((await ReportAsync()).Healthy);
     }

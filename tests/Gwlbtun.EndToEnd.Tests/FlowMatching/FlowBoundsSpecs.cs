@@ -18,7 +18,7 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         await MeetAsync(Eni);
         using var flood = new FlowFlood(Lab, Eni, 4, 6);
         await flood.SendAsync(0, 4 * Most);
-        var report = await WaitForReportAsync(gwlbtun, report => FlowCount(report) >= Most * 9 / 10);
+        var report = await gwlbtun.WaitForReportAsync(report => FlowCount(report) >= Most * 9 / 10);
         Assert.InRange(FlowCount(report), Most * 9 / 10, Most);
         Assert.Equal(0, report.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
         // New ones are learned still.
@@ -37,7 +37,7 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         {
             using var flood = new FlowFlood(Lab, eni, 4, 6);
             await flood.SendAsync(0, 2 * Most);
-            var report = await WaitForReportAsync(gwlbtun, report => FlowCount(report) >= Most * 3 / 4);
+            var report = await gwlbtun.WaitForReportAsync(report => FlowCount(report) >= Most * 3 / 4);
             Assert.InRange(FlowCount(report), Most * 3 / 4, Most); // something is set aside for endpoints to come
             Assert.Equal(0, report.GetProperty("summary").GetProperty("totalPktsDropped").GetInt32());
         }
@@ -60,10 +60,10 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         var flows = Enumerable.Range(1, Active).Select(n => new GwlbFlow(Eni, n, IsV6: n % 4 == 0, n % 3 == 0 ? InnerPackets.Udp : InnerPackets.Tcp) with { ServerPort = 443 }).ToArray();
         for (uint sequence = 0; sequence < Established; sequence++)
             await LearnAsync([.. flows.Select(flow => (flow, flow.Packet(sequence)))]);
-        await WaitForReportAsync(gwlbtun, report => FlowCount(report) == Active + 1);
+        await gwlbtun.WaitForReportAsync(report => FlowCount(report) == Active + 1);
         using var flood = new FlowFlood(Lab, Eni, 4, 6);
         await flood.SendAsync(0, 2 * Most);
-        Assert.InRange(FlowCount(await WaitForReportAsync(gwlbtun, report => FlowCount(report) >= Most * 9 / 10)), Most * 9 / 10, Most);
+        Assert.InRange(FlowCount(await gwlbtun.WaitForReportAsync(report => FlowCount(report) >= Most * 9 / 10)), Most * 9 / 10, Most);
 
         var watch = Stopwatch.StartNew();
         var flooding = Task.Run(() => flood.SendAsync(2 * Most, 2_000_000));
@@ -108,7 +108,7 @@ public sealed class FlowBoundsSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         var watch = Stopwatch.StartNew();
         await flood.SendAsync(0, Flows);
         Output.WriteLine($"{Flows} flows learned within {watch.Elapsed}, {gwlbtun.ResidentBytes} bytes resident");
-        await WaitForReportAsync(gwlbtun, report => FlowCount(report) == Flows + 1);
+        await gwlbtun.WaitForReportAsync(report => FlowCount(report) == Flows + 1);
         Assert.InRange(gwlbtun.ResidentBytes, 1, 300_000_000);
         for (uint number = 0; number < Flows; number += Flows / 1000)
         {

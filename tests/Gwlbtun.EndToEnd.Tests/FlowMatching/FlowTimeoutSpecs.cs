@@ -31,10 +31,10 @@ public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(o
         (string Cache, int Seconds)[] caches =
         [
             .. from version in new[] { "v4", "v6" }
-               from each in new[] { ("Tcp", 2), ("Udp", 4), ("Other", 6) }
-               select ($"{version}FlowCache{each.Item1}", each.Item2),
+               from each in new[] { (Protocol: "Tcp", Seconds: 2), (Protocol: "Udp", Seconds: 4), (Protocol: "Other", Seconds: 6) }
+               select ($"{version}FlowCache{each.Protocol}", each.Seconds),
         ];
-        await WaitForReportAsync(gwlbtun, report =>
+        await gwlbtun.WaitForReportAsync(report =>
         {
             var elapsed = TimeProvider.System.GetElapsedTime(start);
             Assert.All(caches, each => Assert.True(TimedOut(report, each.Cache) == 0 || elapsed >= TimeSpan.FromSeconds(each.Seconds), $"{each.Cache}: forgotten after {elapsed}"));
@@ -91,7 +91,7 @@ public sealed class FlowTimeoutSpecs(ITestOutputHelper output) : MatchingSpecs(o
         await ReturnAsync(closed, closed.Reply(2));
 
         var cache = v6 ? "v6FlowCacheTcp" : "v4FlowCacheTcp";
-        await WaitForReportAsync(gwlbtun, report => FlowCount(report, cache) < 4);
+        await gwlbtun.WaitForReportAsync(report => FlowCount(report, cache) < 4);
         Assert.True(TimeProvider.System.GetElapsedTime(start) >= TimeSpan.FromSeconds(5), "it was forgotten too early");
         await Task.Delay(_manySweeps);
         var report = await gwlbtun.GetReportAsync();

@@ -89,7 +89,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         await ReturnAsync(flow, fragments[1]);
         var start = TimeProvider.System.GetTimestamp();
 
-        await WaitForReportAsync(gwlbtun, report => report.GetProperty("enis")[0].GetProperty("fragments").GetProperty("size").GetInt64() == 0);
+        await gwlbtun.WaitForReportAsync(report => report.GetProperty("enis")[0].GetProperty("fragments").GetProperty("size").GetInt64() == 0);
         Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(30), "its time was not the one that was given");
         Egress.Send(fragments[2]);
         await WaitForDropsAsync(gwlbtun, "fragmentWithoutFirst", 1);
@@ -111,7 +111,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
         foreach (var fragments in packets)
             Egress.Send(fragments[1]);
 
-        var report = await WaitForReportAsync(gwlbtun, report =>
+        var report = await gwlbtun.WaitForReportAsync(report =>
             Drops(report, "fragmentWithoutFirst") >= Sent - Most &&
             report.GetProperty("enis")[0].GetProperty("tunnelOut").GetProperty("threads").EnumerateArray().Sum(thread => thread.GetProperty("pktsIn").GetInt64()) == 2 * Sent);
         Assert.InRange(Drops(report, "fragmentWithoutFirst"), Sent - Most, Sent - Most / 4);
@@ -129,7 +129,7 @@ public sealed class FragmentsOutSpecs(ITestOutputHelper output) : MatchingSpecs(
             Egress.Send(PacketShapes.Fragments(flow.Reply(1, 16_000), 8000, (uint)n)[1]);
 
         // Some may be lost ahead of gwlbtun, in the device's queue; that is counted, too.
-        await WaitForReportAsync(gwlbtun, report => Drops(report, "fragmentWithoutFirst") + Drops(report, "tunQueueOverflow") == Sent);
+        await gwlbtun.WaitForReportAsync(report => Drops(report, "fragmentWithoutFirst") + Drops(report, "tunQueueOverflow") == Sent);
         Assert.InRange(gwlbtun.ResidentBytes - before, long.MinValue, 32 << 20);
         await ReturnAsync(flow, flow.Reply(2));
     }

@@ -24,7 +24,7 @@ public sealed class KernelChatterSpecs(ITestOutputHelper output) : MatchingSpecs
         using (Chatter())
         {
             // Some of each kind, from each device.
-            var said = await WaitForReportAsync(gwlbtun, report => Drops(report, "kernelChatter") >= 20);
+            var said = await gwlbtun.WaitForReportAsync(report => Drops(report, "kernelChatter") >= 20);
             Assert.Single(said.GetProperty("drops").EnumerateObject());
             Assert.Equal(0, said.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
             Assert.Equal(0, ReadFromTunnel(said));

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Gwlbtun.EndToEnd.Tests.Lab;
 using Gwlbtun.EndToEnd.Tests.LoadBalancer;
 using Gwlbtun.EndToEnd.Tests.Programs;
-using Gwlbtun.Shared;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -88,24 +87,9 @@ public abstract class MatchingSpecs(ITestOutputHelper output) : ApplianceSpecs(o
     internal static long Drops(JsonElement report, string reason) =>
         report.GetProperty("drops").TryGetProperty(reason, out var count) ? count.GetInt64() : 0;
 
-    /// <summary>Waits until the report says so, asking it again and again; returns it.</summary>
-    internal static async Task<JsonElement> WaitForReportAsync(GwlbtunProcess gwlbtun, Predicate<JsonElement> condition)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            var report = await gwlbtun.GetReportAsync();
-            if (condition(report))
-                return report;
-            if (TimeProvider.System.GetElapsedTime(start) > Wait.Patience)
-                throw new TimeoutException($"The report does not come to say what is expected: {report}");
-            await Task.Delay(20);
-        }
-    }
-
     /// <summary>Waits until exactly so many were counted under a reason.</summary>
     internal static Task<JsonElement> WaitForDropsAsync(GwlbtunProcess gwlbtun, string reason, long count) =>
-        WaitForReportAsync(gwlbtun, report => Drops(report, reason) == count);
+        gwlbtun.WaitForReportAsync(report => Drops(report, reason) == count);
 
     /// <summary>All flows in the report, of every endpoint, whose cache's name begins so: v4FlowCacheTcp, v6FlowCache and the like.</summary>
     internal static long FlowCount(JsonElement report, string cache = "v") =>

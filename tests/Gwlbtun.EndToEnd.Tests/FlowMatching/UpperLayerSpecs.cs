@@ -126,7 +126,7 @@ public sealed class UpperLayerSpecs(ITestOutputHelper output) : MatchingSpecs(ou
         Gwlb.Send(flow4, []);
         await Gwlb.EchoAsync(flow4, 2);
 
-        var report = await WaitForReportAsync(gwlbtun, report => (Drops(report, "innerLength"), Drops(report, "innerTruncated")) == (wrong.Length + 1, 3));
+        var report = await gwlbtun.WaitForReportAsync(report => (Drops(report, "innerLength"), Drops(report, "innerTruncated")) == (wrong.Length + 1, 3));
         Assert.Equal(wrong.Length + 4, report.GetProperty("enis")[0].GetProperty("pktsDropped").GetInt32());
         AssertNothingReturned();
     }

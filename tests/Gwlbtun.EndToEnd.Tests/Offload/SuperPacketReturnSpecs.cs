@@ -157,7 +157,7 @@ public sealed class SuperPacketReturnSpecs(ITestOutputHelper output) : MatchingS
                 if (!expected.Remove(Convert.ToHexString(packet.Inner)))
                     returned++;
             }
-            var report = await WaitForReportAsync(gwlbtun, report => Drops(report, "sendTooBig") + TakeLarge(large, ref returned) == sent);
+            var report = await gwlbtun.WaitForReportAsync(report => Drops(report, "sendTooBig") + TakeLarge(large, ref returned) == sent);
             lost = Drops(report, "sendTooBig");
         }
 

@@ -68,6 +68,21 @@ internal sealed class GwlbtunProcess : IAsyncDisposable
     /// <summary>The health report of a gwlbtun started with -j.</summary>
     public async Task<JsonElement> GetReportAsync() => JsonDocument.Parse((await GetHealthAsync()).Body).RootElement;
 
+    /// <summary>Asks for the report again and again until it says so; returns it.</summary>
+    public async Task<JsonElement> WaitForReportAsync(Predicate<JsonElement> condition)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var report = await GetReportAsync();
+            if (condition(report))
+                return report;
+            if (TimeProvider.System.GetElapsedTime(start) > Wait.Patience)
+                throw new TimeoutException($"The report does not come to say what is expected: {report}");
+            await Task.Delay(20);
+        }
+    }
+
     /// <summary>Asks for health again and again until it has this status; returns how long that took.</summary>
     public async Task<TimeSpan> WaitForHealthAsync(HttpStatusCode status)
     {

@@ -8,7 +8,6 @@ namespace Gwlbtun.Native.Tests.Linux;
 
 public sealed class ChildProcessSpecs
 {
-    private static readonly TimeSpan _patience = Wait.Patience;
     private static readonly Dictionary<string, string> _noExtras = [];
 
     private readonly ConcurrentQueue<string> _lines = new();
@@ -16,7 +15,7 @@ public sealed class ChildProcessSpecs
     [Fact]
     public async Task Should_hand_over_every_line_before_the_end_when_it_writes_to_output_and_error()
     {
-        var exit = await Shell("echo one; echo two >&2; printf three").Exited.WaitAsync(_patience);
+        var exit = await Shell("echo one; echo two >&2; printf three").Exited.WaitAsync(Wait.Patience);
 
         Assert.Equal(new ChildExit(0, null), exit);
         Assert.Equal(["one", "two", "three"], _lines);
@@ -26,7 +25,7 @@ public sealed class ChildProcessSpecs
     [InlineData("exit 3", 3, null)]
     [InlineData("kill -KILL $$", null, 9)]
     public async Task Should_say_how_it_ended(string script, int? code, int? signal) =>
-        Assert.Equal(new ChildExit(code, signal), await Shell(script).Exited.WaitAsync(_patience));
+        Assert.Equal(new ChildExit(code, signal), await Shell(script).Exited.WaitAsync(Wait.Patience));
 
     [Fact]
     public async Task Should_pass_arguments_and_environment_unchanged()
@@ -34,7 +33,7 @@ public sealed class ChildProcessSpecs
         var extras = new Dictionary<string, string> { ["GWLBTUN_TEST"] = "a b=c", ["HOME"] = "/replaced" };
 
         var child = ChildProcess.Start("/bin/sh", ["-c", "echo \"$1|$2|$GWLBTUN_TEST|$HOME|$PATH\"", "name", "x y", "é*"], extras, _lines.Enqueue);
-        await child.Exited.WaitAsync(_patience);
+        await child.Exited.WaitAsync(Wait.Patience);
 
         Assert.Equal($"x y|é*|a b=c|/replaced|{Environment.GetEnvironmentVariable("PATH")}", Assert.Single(_lines));
     }
@@ -42,7 +41,7 @@ public sealed class ChildProcessSpecs
     [Fact]
     public async Task Should_start_with_default_signals_and_none_blocked()
     {
-        await Shell("grep -E '^Sig(Blk|Ign)' /proc/self/status").Exited.WaitAsync(_patience);
+        await Shell("grep -E '^Sig(Blk|Ign)' /proc/self/status").Exited.WaitAsync(Wait.Patience);
 
         // 32 and 33 are the C library's own, beyond anybody's reach.
         var masks = _lines.Select(line => Convert.ToUInt64(line.Split('\t')[1], 16) & ~0x1_8000_0000u);
@@ -55,7 +54,7 @@ public sealed class ChildProcessSpecs
         var blocked = Shell("sleep 1000");
         var inheritable = Directory.EnumerateFiles("/proc/self/fdinfo").Where(IsInheritable).Select(Path.GetFileName).ToHashSet();
 
-        await Shell("readlink /proc/self/fd/0; for fd in $(ls /proc/self/fd); do [ -e /proc/$$/fd/$fd ] && echo $fd; done").Exited.WaitAsync(_patience);
+        await Shell("readlink /proc/self/fd/0; for fd in $(ls /proc/self/fd); do [ -e /proc/$$/fd/$fd ] && echo $fd; done").Exited.WaitAsync(Wait.Patience);
 
         blocked.SignalGroup(ChildProcess.Kill);
         Assert.Equal("/dev/null", _lines.First());
@@ -79,7 +78,7 @@ public sealed class ChildProcessSpecs
     public async Task Should_lead_a_process_group_of_its_own()
     {
         var child = Shell("ps -o pgid= -p $$");
-        await child.Exited.WaitAsync(_patience);
+        await child.Exited.WaitAsync(Wait.Patience);
 
         Assert.Equal(child.Id.ToString(), Assert.Single(_lines).Trim());
     }
@@ -103,11 +102,11 @@ public sealed class ChildProcessSpecs
             _lines.Enqueue(line);
             started.SetResult();
         });
-        await started.Task.WaitAsync(_patience);
+        await started.Task.WaitAsync(Wait.Patience);
 
         child.SignalGroup(ChildProcess.Terminate);
 
-        Assert.Equal(new ChildExit(null, ChildProcess.Terminate), await child.Exited.WaitAsync(_patience));
+        Assert.Equal(new ChildExit(null, ChildProcess.Terminate), await child.Exited.WaitAsync(Wait.Patience));
         await Gone(int.Parse(Assert.Single(_lines)));
     }
 
@@ -116,12 +115,12 @@ public sealed class ChildProcessSpecs
     {
         var started = new TaskCompletionSource();
         var child = ChildProcess.Start("/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"], _noExtras, _ => started.TrySetResult());
-        await started.Task.WaitAsync(_patience);
+        await started.Task.WaitAsync(Wait.Patience);
         child.SignalGroup(ChildProcess.Terminate);
 
         child.SignalGroup(ChildProcess.Kill);
 
-        Assert.Equal(new ChildExit(null, ChildProcess.Kill), await child.Exited.WaitAsync(_patience));
+        Assert.Equal(new ChildExit(null, ChildProcess.Kill), await child.Exited.WaitAsync(Wait.Patience));
     }
 
     [Fact]
@@ -137,11 +136,11 @@ public sealed class ChildProcessSpecs
         });
         try
         {
-            Assert.True((await child.Exited.WaitAsync(_patience)).IsSuccess);
+            Assert.True((await child.Exited.WaitAsync(Wait.Patience)).IsSuccess);
             Assert.Equal(["early"], _lines);
 
             await File.WriteAllTextAsync(fifo, "hello\n");
-            await late.Task.WaitAsync(_patience);
+            await late.Task.WaitAsync(Wait.Patience);
             Assert.Equal(["early", "late hello"], _lines);
         }
         finally
@@ -160,16 +159,16 @@ public sealed class ChildProcessSpecs
                 daemon.SetResult(int.Parse(line[4..]));
         });
 
-        var exit = await child.Exited.WaitAsync(_patience);
+        var exit = await child.Exited.WaitAsync(Wait.Patience);
 
-        PosixSpawn.Kill(await daemon.Task.WaitAsync(_patience), ChildProcess.Kill);
+        PosixSpawn.Kill(await daemon.Task.WaitAsync(Wait.Patience), ChildProcess.Kill);
         Assert.True(exit.IsSuccess);
     }
 
     [Fact]
     public async Task Should_cut_a_line_that_is_too_long()
     {
-        await Shell($"head -c {LineSplitter.MaximumLength + 1} /dev/zero | tr '\\0' x").Exited.WaitAsync(_patience);
+        await Shell($"head -c {LineSplitter.MaximumLength + 1} /dev/zero | tr '\\0' x").Exited.WaitAsync(Wait.Patience);
 
         Assert.Equal([LineSplitter.MaximumLength, 1], _lines.Select(line => line.Length));
     }
@@ -180,11 +179,11 @@ public sealed class ChildProcessSpecs
         // Tests beside this one start programs by .NET's own means, which open a pipe at their first use and keep it.
         using (var first = Process.Start(new ProcessStartInfo("true") { RedirectStandardOutput = true })!)
             await first.StandardOutput.ReadToEndAsync();
-        await Shell("true").Exited.WaitAsync(_patience);
+        await Shell("true").Exited.WaitAsync(Wait.Patience);
         var before = PipesOpen();
 
         for (var i = 0; i < 50; i++)
-            await Shell("true").Exited.WaitAsync(_patience);
+            await Shell("true").Exited.WaitAsync(Wait.Patience);
 
         await Until(() => PipesOpen() <= before);
 
@@ -199,7 +198,7 @@ public sealed class ChildProcessSpecs
     /// <summary>For what Linux does on its own time and tells nobody.</summary>
     private static async Task Until(Func<bool> condition)
     {
-        using var patience = new CancellationTokenSource(_patience);
+        using var patience = new CancellationTokenSource(Wait.Patience);
         while (!condition())
             await Task.Delay(10, patience.Token);
     }
